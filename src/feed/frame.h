@@ -1,0 +1,39 @@
+/* frame.h - one metric frame: what a unit reports of one tick; its bytes are a msgpack map.
+ *
+ * Bytes: { "v": 1, "key": u64, "tick": i64, "step": i64, "role": str, "unit": i64, "rank": i64, "seq": u64,
+ *          "wall": f64, "m": { name: f64, ... } }
+ */
+#pragma once
+#include "base/status.h"
+
+#include <stdint.h>
+
+enum { RV_FRAME_VALUES = 32, RV_FRAME_NAME = 48, RV_FRAME_ROLE = 16, RV_FRAME_MAX_BYTES = 8192 };
+
+typedef struct rv_frame {
+    uint64_t key;             /* of the run: frames of strangers are refused */
+    int64_t tick, step;       /* step: real steps done at the end of the tick */
+    char role[RV_FRAME_ROLE]; /* "actor", "model", ..., "rank" for the time ledger */
+    int64_t unit;             /* number of the unit; of the rank for role "rank" */
+    int64_t rank;             /* who sent it */
+    uint64_t seq;             /* counts the frames of one sender from 0 */
+    double wall;              /* seconds since the run started */
+    int n_values;
+    struct {
+        char name[RV_FRAME_NAME]; /* "train/critic_loss" */
+        double value;             /* NaN and infinities travel as they are */
+    } values[RV_FRAME_VALUES];
+} rv_frame;
+
+/** Empty frame of a unit. */
+void rv_frame_init(rv_frame *frame, const char *role, int64_t unit, int64_t tick, int64_t step);
+
+/** Add a value; one that does not fit any more is an error (RV_E_INTERNAL). */
+rv_status rv_frame_add(rv_frame *frame, const char *name, double value);
+
+/** @param[out] bytes (RV_FRAME_MAX_BYTES), *n_out bytes used */
+rv_status rv_frame_encode(const rv_frame *frame, unsigned char *bytes, size_t *n_out);
+
+/** Strict: every member once, no others, right types, no trailing bytes, names of printable ASCII.
+ * @return RV_OK; RV_E_PROTOCOL saying what is wrong. Untrusted bytes are safe. */
+rv_status rv_frame_decode(const unsigned char *bytes, size_t n, rv_frame *out);

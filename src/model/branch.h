@@ -1,0 +1,27 @@
+/* branch.h - a block of imagined branches: short rollouts of the policy through the ensemble, from real states
+ * (MBPO, Janner et al. 2019, algorithm 2).
+ *
+ * Each state and step draws one elite member i; then
+ *   (mu, logvar) = member_i(obs, act);  [reward, delta] = mu + exp(logvar / 2) eps;  next_obs = obs + delta
+ *   terminated = the task's own rule on next_obs.
+ * A branch that terminated makes no further rows. With max_disagreement > 0, a branch also stops, before the row is
+ * made, where the elites disagree by more than that: the largest over the outputs of the standard deviation of the
+ * elites' means, divided by the root of their mean predicted variance.
+ *
+ * A block is a unit: its rows depend on (seed, block, retrain, published weights, real buffer) alone. States are
+ * grouped by the drawn elite, so that each costs one member's forward pass; with the gate on, all elites run.
+ */
+#pragma once
+#include "env/env.h"
+#include "model/member.h"
+
+/** Settings of the section "rollout". */
+typedef struct rv_rollout_cfg {
+    int64_t branches;                           /* per retrain */
+    int64_t block;                              /* branches per block */
+    int64_t length_start, length_end;           /* steps; linear between the two epochs below */
+    int64_t length_from_epoch, length_to_epoch; /* epochs of schedule.epoch_steps */
+    int64_t retain_epochs;                      /* imagined data are kept this long */
+    double max_disagreement;                    /* 0: no gate */
+} rv_rollout_cfg;
+extern const rv_field rv_rollout_cfg_fields[];

@@ -1,0 +1,13 @@
+/* adam.h - Adam (Kingma and Ba 2015), one pass over the parameters.
+ *
+ *   m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
+ *   p = p - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)       b1 = 0.9, b2 = 0.999, eps = 1e-8
+ */
+#pragma once
+#include <stdint.h>
+
+/** @param[in] t number of this step, from 1; grad (n). @param[in,out] params, m, v (n) */
+void rv_adam_step(double learning_rate, int64_t t, int64_t n, const float *grad, float *params, float *m, float *v);
+
+/** Target network: target = (1 - tau) target + tau params, (n). */
+void rv_polyak(double tau, int64_t n, const float *params, float *target);

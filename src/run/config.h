@@ -1,0 +1,87 @@
+/* config.h - the settings of a run: sections of field tables, read from strict YAML.
+ *
+ * A file is a map of sections, each a map of keys:   policy:
+ *                                                      learning_rate: 3e-4
+ * plus `seed`, which stands alone (section ""). Unknown sections and keys, doubled keys, wrong types and values
+ * out of range are errors with file:line:column and the nearest known name. Overrides are "section.key=value".
+ * After reading, rules that tie fields together are checked (rv_config_check); all violations are listed.
+ */
+#pragma once
+#include "agent/sac.h"
+#include "base/field.h"
+#include "env/env.h"
+#include "feed/feed.h"
+#include "model/branch.h"
+#include "model/member.h"
+#include "run/schedule.h"
+
+/** Settings that stand alone. */
+typedef struct rv_root_cfg {
+    int64_t seed;
+} rv_root_cfg;
+
+/** Settings of the section "eval". */
+typedef struct rv_eval_cfg {
+    int64_t every_steps; /* real steps between evaluations; 0: only at the end */
+    int64_t episodes;    /* per evaluation, on the mean action; each is one unit */
+} rv_eval_cfg;
+
+/** Settings of the section "checkpoint". */
+typedef struct rv_checkpoint_cfg {
+    int64_t every_ticks; /* 0: only at the end */
+    int64_t keep;        /* newest checkpoints kept */
+} rv_checkpoint_cfg;
+
+/** Settings of the section "layout": ranks per role, 0 = chosen from the cost of the work. Never changes a result. */
+typedef struct rv_layout_cfg {
+    int64_t actor_ranks, model_ranks, rollout_ranks, policy_ranks, evaluator_ranks;
+} rv_layout_cfg;
+
+typedef struct rv_config {
+    rv_root_cfg root;
+    rv_env_cfg env;
+    rv_schedule_cfg schedule;
+    rv_model_cfg model;
+    rv_rollout_cfg rollout;
+    rv_sac_cfg policy;
+    rv_eval_cfg eval;
+    rv_checkpoint_cfg checkpoint;
+    rv_feed_cfg feed;
+    rv_layout_cfg layout;
+} rv_config;
+
+typedef struct rv_section {
+    const char *name; /* "policy"; "" for the keys that stand alone */
+    const rv_field *fields;
+    size_t offset; /* in rv_config */
+    const char *help;
+} rv_section;
+
+/** All sections, ending with a row whose fields are NULL. */
+extern const rv_section rv_config_sections[];
+
+enum { RV_CONFIG_MAX_BYTES = 1 << 20 };
+
+rv_status rv_config_defaults(rv_config *out);
+
+/** Defaults, then the file, then the overrides, then the rules. On failure *out is untouched.
+ * @param[in] overrides n_overrides texts "section.key=value"
+ * @return RV_OK; RV_E_NOINPUT (file); RV_E_CONFIG "pendulum.yaml:12:3: unknown key 'polcy'; did you mean 'policy'?" */
+rv_status rv_config_load(const char *path, int n_overrides, char *const *overrides, rv_config *out);
+
+/** The same from text; name stands for the file in messages. Untrusted bytes are safe. */
+rv_status rv_config_parse(const char *name, const char *text, size_t n, rv_config *config);
+rv_status rv_config_override(const char *assignment, rv_config *config);
+
+/** Rules that tie fields together: tick_steps divides by env.count, batch by shards, elites <= members, ... */
+rv_status rv_config_check(const rv_config *config);
+
+/** The whole of it as YAML that rv_config_parse reads back to the same bits; the caller frees *out.
+ * with_help: each key with its help, unit, range and default as a comment. */
+rv_status rv_config_print(const rv_config *config, bool with_help, char **out);
+
+/** Hash of all fields that change what is learned (those without RV_FIELD_RUNTIME). */
+unsigned long long rv_config_hash(const rv_config *config);
+
+/** The row of "section.key" and its section; on failure RV_E_CONFIG with the nearest name. */
+rv_status rv_config_find(const char *dotted, const rv_section **section, const rv_field **field);
