@@ -1,0 +1,17 @@
+/* commands.h - one function per command of `reverie`. argv[0] is the command's own name.
+ * Each returns the exit code of the process (sysexits.h; see base/status.h).
+ */
+#pragma once
+#include "base/status.h"
+
+int rv_cmd_train(int argc, char **argv);
+int rv_cmd_eval(int argc, char **argv);
+int rv_cmd_plot(int argc, char **argv);
+int rv_cmd_watch(int argc, char **argv);
+int rv_cmd_config(int argc, char **argv);
+int rv_cmd_envs(int argc, char **argv);
+int rv_cmd_layout(int argc, char **argv);
+int rv_cmd_hash(int argc, char **argv);
+
+/** Print the error record and return its exit code; 0 for RV_OK. */
+int rv_cmd_finish(rv_status status);
