@@ -16,7 +16,7 @@ void rv_vector_softplus(int n, const float *x, float *out);
 /** 1 / (1 + e^-x) */
 void rv_vector_sigmoid(int n, const float *x, float *out);
 
-/** n standard normals (Box-Muller; two 32-bit words give a pair). Draws 2 * ceil(n / 16) * 8 words of rng. */
+/** n standard normals (Box-Muller on pairs of 32-bit words). Draws 16 * ceil(n / 16) words of rng. */
 void rv_vector_normal(rv_rng *rng, int n, float *out);
 
 /** Sum in double, in order. */

@@ -32,7 +32,6 @@ typedef struct rv_mlp_tape {
     float *z[RV_MLP_LAYERS]; /* (rows, sizes[l + 1]) before the activation; the last one is the output */
     float *h[RV_MLP_LAYERS]; /* (rows, sizes[l + 1]) after it; h[n_layers - 1] is unused */
     float *dz[2];            /* (rows, widest layer) scratch of the backward pass */
-    float *ones;             /* (rows) for bias sums */
 } rv_mlp_tape;
 
 /** hidden layers of n_hidden units between n_in and n_out. @return RV_OK; RV_E_CONFIG (too many layers, sizes < 1) */

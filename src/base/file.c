@@ -1,0 +1,150 @@
+#include "base/file.h"
+
+#include "base/memory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+rv_status rv_path_join(const char *folder, const char *name, char out[RV_PATH])
+{
+    int n = snprintf(out, RV_PATH, "%s/%s", folder, name);
+    RV_CHECK(n > 0 && n < RV_PATH, RV_E_USAGE, "path too long: '%.80s.../%s', at most %d characters are allowed",
+             folder, name, RV_PATH - 1);
+    return RV_OK;
+}
+
+bool rv_file_exists(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0;
+}
+
+rv_status rv_folder_make(const char *path)
+{
+    char part[RV_PATH];
+    size_t n = strlen(path);
+    RV_CHECK(n > 0 && n < RV_PATH, RV_E_USAGE, "folder name empty or longer than %d characters", RV_PATH - 1);
+    memcpy(part, path, n + 1);
+    for (size_t i = 1; i <= n; i++) {
+        if (part[i] != '/' && part[i] != '\0')
+            continue;
+        char kept = part[i];
+        part[i] = '\0';
+        struct stat st;
+        if (mkdir(part, 0777) != 0 && !(errno == EEXIST && stat(part, &st) == 0 && S_ISDIR(st.st_mode)))
+            return rv_raise(RV_E_EXISTS, "cannot make folder '%s': %s", part, strerror(errno));
+        part[i] = kept;
+    }
+    return RV_OK;
+}
+
+rv_status rv_folder_remove(const char *path)
+{
+    DIR *folder = opendir(path);
+    if (!folder && errno == ENOENT)
+        return RV_OK;
+    RV_CHECK(folder, RV_E_IO, "cannot open folder '%s': %s", path, strerror(errno));
+    rv_status status = RV_OK;
+    for (struct dirent *entry; status == RV_OK && (entry = readdir(folder)) != NULL;) {
+        char inner[RV_PATH];
+        struct stat st;
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        status = rv_path_join(path, entry->d_name, inner);
+        if (status != RV_OK)
+            break;
+        if (lstat(inner, &st) == 0 && S_ISDIR(st.st_mode))
+            status = rv_folder_remove(inner);
+        else if (unlink(inner) != 0)
+            status = rv_raise(RV_E_IO, "cannot remove '%s': %s", inner, strerror(errno));
+    }
+    closedir(folder);
+    if (status == RV_OK && rmdir(path) != 0)
+        status = rv_raise(RV_E_IO, "cannot remove folder '%s': %s", path, strerror(errno));
+    return status;
+}
+
+rv_status rv_file_read(const char *path, size_t max, char **out, size_t *n_out)
+{
+    rv_status status = RV_OK;
+    char *bytes = NULL;
+    size_t n = 0;
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    RV_CHECK(fd >= 0, RV_E_NOINPUT, "cannot open '%s': %s", path, strerror(errno));
+    RV_CHECK_GOTO(fstat(fd, &st) == 0 && S_ISREG(st.st_mode), RV_E_NOINPUT, done, "'%s' is not a file", path);
+    RV_CHECK_GOTO((size_t)st.st_size <= max, RV_E_DATA, done, "'%s' has %lld bytes, at most %zu are allowed", path,
+                  (long long)st.st_size, max);
+    RV_TRY_GOTO(RV_NEW(bytes, st.st_size + 1), done);
+    while (n < (size_t)st.st_size) {
+        ssize_t got = read(fd, bytes + n, (size_t)st.st_size - n);
+        if (got < 0 && errno == EINTR)
+            continue;
+        RV_CHECK_GOTO(got >= 0, RV_E_IO, done, "cannot read '%s': %s", path, strerror(errno));
+        if (got == 0)
+            break;
+        n += (size_t)got;
+    }
+    *out = bytes;
+    *n_out = n;
+    bytes = NULL;
+done:
+    rv_mem_free(&bytes);
+    close(fd);
+    return status;
+}
+
+static rv_status write_all(int fd, const char *path, const char *bytes, size_t n)
+{
+    while (n > 0) {
+        ssize_t put = write(fd, bytes, n);
+        if (put < 0 && errno == EINTR)
+            continue;
+        RV_CHECK(put > 0, RV_E_IO, "cannot write '%s': %s", path, strerror(errno));
+        bytes += put;
+        n -= (size_t)put;
+    }
+    return RV_OK;
+}
+
+rv_status rv_folder_sync(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    RV_CHECK(fd >= 0, RV_E_IO, "cannot open folder '%s': %s", path, strerror(errno));
+    int failed = fsync(fd) != 0 && errno != EINVAL; /* some file systems cannot sync a folder */
+    int why = errno;
+    close(fd);
+    RV_CHECK(!failed, RV_E_IO, "cannot sync folder '%s': %s", path, strerror(why));
+    return RV_OK;
+}
+
+rv_status rv_file_write(const char *path, const void *bytes, size_t n)
+{
+    rv_status status = RV_OK;
+    char temporary[RV_PATH + 16];
+    char folder[RV_PATH];
+    RV_CHECK(strlen(path) < RV_PATH, RV_E_USAGE, "path longer than %d characters", RV_PATH - 1);
+    snprintf(temporary, sizeof temporary, "%s.%d.tmp", path, (int)getpid());
+    snprintf(folder, sizeof folder, "%s", path);
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        *slash = '\0';
+
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    RV_CHECK(fd >= 0, RV_E_IO, "cannot create '%s': %s", temporary, strerror(errno));
+    RV_TRY_GOTO(write_all(fd, temporary, bytes, n), fail);
+    RV_CHECK_GOTO(fsync(fd) == 0, RV_E_IO, fail, "cannot sync '%s': %s", temporary, strerror(errno));
+    RV_CHECK_GOTO(rename(temporary, path) == 0, RV_E_IO, fail, "cannot rename '%s' to '%s': %s", temporary, path,
+                  strerror(errno));
+    close(fd);
+    return rv_folder_sync(!slash ? "." : folder[0] ? folder : "/");
+fail:
+    close(fd);
+    unlink(temporary);
+    return status;
+}
