@@ -1,0 +1,202 @@
+#include "comm/world.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "comm/world_mpi.h"
+
+#include <limits.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+rv_status rv_mpi_error(int code, const char *call)
+{
+    char text[MPI_MAX_ERROR_STRING] = "";
+    int n = 0;
+    MPI_Error_string(code, text, &n);
+    return rv_raise(RV_E_INTERNAL, "MPI failed: %s in %.120s", text, call);
+}
+
+bool rv_world_is_rank(void)
+{
+    return getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMIX_RANK");
+}
+
+static rv_status find_nodes(rv_world *w)
+{
+    int leader = w->rank;
+    RV_MPI(MPI_Comm_split_type(w->mpi->world, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &w->mpi->node));
+    RV_MPI(MPI_Comm_rank(w->mpi->node, &w->node_rank));
+    RV_MPI(MPI_Comm_size(w->mpi->node, &w->node_size));
+    RV_MPI(MPI_Bcast(&leader, 1, MPI_INT, 0, w->mpi->node));
+    RV_TRY(RV_NEW(w->node_of, w->size));
+    RV_TRY(RV_NEW(w->leader_of, w->size));
+    RV_MPI(MPI_Allgather(&leader, 1, MPI_INT, w->node_of, 1, MPI_INT, w->mpi->world));
+    /* leaders, which are lowest ranks, become node numbers in the order in which they appear */
+    for (int r = 0; r < w->size; r++)
+        if (w->node_of[r] == r)
+            w->leader_of[w->n_nodes++] = r;
+    for (int r = 0; r < w->size; r++)
+        for (int node = 0; node < w->n_nodes; node++)
+            if (w->node_of[r] == w->leader_of[node]) {
+                w->node_of[r] = node;
+                break;
+            }
+    w->node = w->node_of[w->rank];
+    return RV_OK;
+}
+
+static rv_status open_world(rv_world *w)
+{
+    int provided = 0;
+    RV_MPI(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided));
+    RV_CHECK(provided >= MPI_THREAD_FUNNELED, RV_E_UNAVAILABLE, "this MPI library offers no thread support");
+    RV_MPI(MPI_Comm_dup(MPI_COMM_WORLD, &w->mpi->world));
+    RV_MPI(MPI_Comm_set_errhandler(w->mpi->world, MPI_ERRORS_RETURN));
+    RV_MPI(MPI_Comm_rank(w->mpi->world, &w->rank));
+    RV_MPI(MPI_Comm_size(w->mpi->world, &w->size));
+    gethostname(w->host, sizeof w->host - 1);
+    prctl(PR_SET_TIMERSLACK, 1000UL); /* nanoseconds: short sleeps stay short */
+    return find_nodes(w);
+}
+
+rv_status rv_world_create(rv_world **out)
+{
+    rv_world *w = NULL;
+    RV_TRY(RV_NEW(w, 1));
+    rv_status status = RV_NEW(w->mpi, 1);
+    if (status == RV_OK) {
+        w->mpi->shared = MPI_WIN_NULL;
+        status = open_world(w);
+    }
+    if (status != RV_OK) {
+        rv_mem_free(&w->mpi);
+        rv_mem_free(&w);
+        return rv_trace_at(__func__, __FILE__, __LINE__, status);
+    }
+    *out = w;
+    return RV_OK;
+}
+
+void rv_world_destroy(rv_world **world)
+{
+    rv_world *w = *world;
+    if (!w)
+        return;
+    if (w->mpi->shared != MPI_WIN_NULL) {
+        MPI_Win_unlock_all(w->mpi->shared);
+        MPI_Win_free(&w->mpi->shared);
+    }
+    MPI_Comm_free(&w->mpi->node);
+    MPI_Comm_free(&w->mpi->world);
+    MPI_Finalize();
+    rv_mem_free(&w->node_of);
+    rv_mem_free(&w->leader_of);
+    rv_mem_free(&w->mpi);
+    rv_mem_free(world);
+}
+
+void rv_world_abort(const rv_world *world, int exit_code)
+{
+    if (world && world->size > 1)
+        MPI_Abort(world->mpi->world, exit_code);
+    _exit(exit_code);
+}
+
+/* Yield first: the answer often comes within microseconds. Then sleep, longer and longer, up to 0.5 ms. */
+static void back_off(int *n_tries)
+{
+    enum { YIELDS = 200 };
+    if ((*n_tries)++ < YIELDS) {
+        sched_yield();
+        return;
+    }
+    int doublings = (*n_tries - YIELDS) / 20;
+    rv_clock_sleep(10e-6 * (double)(1 << (doublings < 5 ? doublings : 5)));
+}
+
+rv_status rv_world_wait(rv_world *world, MPI_Request *request, MPI_Status *mpi_status)
+{
+    int done = 0;
+    int n_tries = 0;
+    double start = rv_clock_now();
+    for (;;) {
+        RV_MPI(MPI_Test(request, &done, mpi_status));
+        if (done)
+            break;
+        back_off(&n_tries);
+    }
+    world->wait_s += rv_clock_now() - start;
+    return RV_OK;
+}
+
+rv_status rv_world_probe(rv_world *world, int source, int tag, MPI_Message *message, MPI_Status *mpi_status)
+{
+    int found = 0;
+    int n_tries = 0;
+    double start = rv_clock_now();
+    for (;;) {
+        RV_MPI(MPI_Improbe(source, tag, world->mpi->world, &found, message, mpi_status));
+        if (found)
+            break;
+        back_off(&n_tries);
+    }
+    world->wait_s += rv_clock_now() - start;
+    return RV_OK;
+}
+
+rv_status rv_world_max(rv_world *world, int n, int64_t *values)
+{
+    MPI_Request request;
+    RV_MPI(MPI_Iallreduce(MPI_IN_PLACE, values, n, MPI_INT64_T, MPI_MAX, world->mpi->world, &request));
+    return rv_world_wait(world, &request, MPI_STATUS_IGNORE);
+}
+
+rv_status rv_world_broadcast(rv_world *world, void *bytes, size_t n)
+{
+    MPI_Request request;
+    RV_CHECK(n <= INT_MAX, RV_E_INTERNAL, "a broadcast of %zu bytes", n);
+    RV_MPI(MPI_Ibcast(bytes, (int)n, MPI_BYTE, 0, world->mpi->world, &request));
+    return rv_world_wait(world, &request, MPI_STATUS_IGNORE);
+}
+
+rv_status rv_world_gather(rv_world *world, const void *bytes, size_t n, void *out)
+{
+    MPI_Request request;
+    RV_CHECK(n <= INT_MAX, RV_E_INTERNAL, "a gather of %zu bytes", n);
+    RV_MPI(MPI_Igather(bytes, (int)n, MPI_BYTE, out, (int)n, MPI_BYTE, 0, world->mpi->world, &request));
+    return rv_world_wait(world, &request, MPI_STATUS_IGNORE);
+}
+
+rv_status rv_world_node_barrier(rv_world *world)
+{
+    MPI_Request request;
+    if (world->mpi->shared != MPI_WIN_NULL)
+        RV_MPI(MPI_Win_sync(world->mpi->shared));
+    RV_MPI(MPI_Ibarrier(world->mpi->node, &request));
+    RV_TRY(rv_world_wait(world, &request, MPI_STATUS_IGNORE));
+    if (world->mpi->shared != MPI_WIN_NULL)
+        RV_MPI(MPI_Win_sync(world->mpi->shared));
+    return RV_OK;
+}
+
+rv_status rv_world_share(rv_world *world, size_t bytes, void **base)
+{
+    void *mine = NULL;
+    void *leaders = NULL;
+    MPI_Aint size = 0;
+    int unit = 0;
+    RV_CHECK(world->mpi->shared == MPI_WIN_NULL, RV_E_INTERNAL, "a world shares one block of memory");
+    RV_MPI(MPI_Win_allocate_shared(world->node_rank == 0 ? (MPI_Aint)bytes : 0, 1, MPI_INFO_NULL, world->mpi->node,
+                                   &mine, &world->mpi->shared));
+    RV_MPI(MPI_Win_set_errhandler(world->mpi->shared, MPI_ERRORS_RETURN));
+    RV_MPI(MPI_Win_shared_query(world->mpi->shared, 0, &size, &unit, &leaders));
+    RV_MPI(MPI_Win_lock_all(MPI_MODE_NOCHECK, world->mpi->shared));
+    if (world->node_rank == 0)
+        memset(leaders, 0, bytes);
+    RV_TRY(rv_world_node_barrier(world));
+    *base = leaders;
+    return RV_OK;
+}
