@@ -4,11 +4,11 @@
  * Each state and step draws one elite member i; then
  *   (mu, logvar) = member_i(obs, act);  [reward, delta] = mu + exp(logvar / 2) eps;  next_obs = obs + delta
  *   terminated = the task's own rule on next_obs.
- * A branch that terminated makes no further rows. With max_disagreement > 0, a branch also stops, before the row is
+ * A branch that terminated makes no further rows. With max_disagreement > 0 a branch also stops, before the row is
  * made, where the elites disagree by more than that: the largest over the outputs of the standard deviation of the
  * elites' means, divided by the root of their mean predicted variance.
  *
- * A block is a unit: its rows depend on (seed, block, retrain, published weights, real buffer) alone. States are
+ * A block is a unit: its rows depend on (seed, block, retrain, published weights, real rows) alone. States are
  * grouped by the drawn elite, so that each costs one member's forward pass; with the gate on, all elites run.
  */
 #pragma once
@@ -25,3 +25,32 @@ typedef struct rv_rollout_cfg {
     double max_disagreement;                    /* 0: no gate */
 } rv_rollout_cfg;
 extern const rv_field rv_rollout_cfg_fields[];
+
+/** What all blocks read; borrowed. */
+typedef struct rv_branch_source {
+    uint64_t seed;
+    int64_t retrain;      /* number of the fit whose weights are used */
+    int length;           /* steps of a branch, at most */
+    int64_t n_real;       /* real rows to start from */
+    const float *real;    /* (n_real, row.width) */
+    const float *members; /* (members, n_published) */
+    int n_elites;
+    const int *elites;   /* (n_elites) */
+    const float *policy; /* actor weights */
+} rv_branch_source;
+
+/** What became of a block. */
+typedef struct rv_branch_stats {
+    int64_t n_rows, n_terminated, n_stopped; /* stopped: by the gate */
+} rv_branch_stats;
+
+typedef struct rv_branch rv_branch; /* work space for one block at a time */
+
+rv_status rv_branch_create(const rv_rollout_cfg *cfg, const rv_member_shape *shape, const rv_mlp *policy_net,
+                           const rv_env_spec *spec, bool known_reward, rv_branch **out);
+void rv_branch_destroy(rv_branch **branch);
+
+/** Roll one block out. @param[out] rows (block * length, row.width): stats->n_rows of them are written
+ * @return RV_OK; RV_E_NONFINITE when the model predicts a number that is not finite */
+rv_status rv_branch_run(rv_branch *branch, const rv_branch_source *source, int block, float *rows,
+                        rv_branch_stats *stats);

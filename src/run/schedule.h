@@ -1,9 +1,20 @@
 /* schedule.h - what happens in a tick: a pure function of the settings and the tick's number, so that every rank
  * knows it without asking.
+ *
+ * Time is counted in real environment steps; a tick is schedule.tick_steps of them. Stages of a tick, in order:
+ * A act, M fit the ensemble, I imagine, P learn the policy, E evaluate.
+ *   lockstep:  each stage reads what this tick's earlier stages published (MBPO's own order);
+ *   pipelined: every stage reads what earlier ticks published, so that all stages can run at once.
+ * n_real below is therefore the number of real steps whose rows the stages M, I and P may read.
+ *
+ * A fit is due at n = n_real when n >= warmup and (n - warmup) / retrain_every (rounded down) has grown since the
+ * tick before. Rollouts follow each fit: in the same tick (lockstep) or in the next one (pipelined). Policy updates
+ * begin once imagined rows are there to read (at once when the batch is all real).
  */
 #pragma once
 #include "agent/sac.h"
 #include "base/field.h"
+#include "model/branch.h"
 #include "model/member.h"
 
 typedef enum rv_schedule_mode { RV_LOCKSTEP, RV_PIPELINED } rv_schedule_mode;
@@ -19,3 +30,45 @@ typedef struct rv_schedule_cfg {
     int64_t updates_per_step; /* policy updates per real step */
 } rv_schedule_cfg;
 extern const rv_field rv_schedule_cfg_fields[];
+
+/** What the schedule depends on; borrowed settings. */
+typedef struct rv_schedule {
+    const rv_schedule_cfg *schedule;
+    const rv_rollout_cfg *rollout;
+    const rv_sac_cfg *policy;
+    int64_t evaluate_every; /* real steps; 0: only at the end */
+} rv_schedule;
+
+/** One tick. */
+typedef struct rv_tick {
+    int64_t tick;
+    int64_t first_step, last_step;   /* real steps done before and after it */
+    bool is_random;                  /* actions are uniform */
+    int64_t n_real;                  /* real rows that M, I and P may read */
+    bool fit;                        /* M runs */
+    int64_t retrain;                 /* its number, from 0 */
+    bool imagine;                    /* I runs */
+    int64_t imagine_retrain;         /* number of the fit whose weights it uses */
+    int length;                      /* steps of a branch */
+    int64_t first_update, n_updates; /* P: updates before this tick, and in it */
+    double real_share;               /* of its batches */
+    bool evaluate;                   /* E runs */
+    int64_t evaluate_step;           /* real steps at the time its policy was published */
+} rv_tick;
+
+/** The tick of that number, from 0 to rv_schedule_ticks - 1. Number rv_schedule_ticks is the closing one: it only
+ * evaluates the final policy. */
+rv_tick rv_schedule_tick(const rv_schedule *s, int64_t tick);
+
+/** Ticks of the run. */
+int64_t rv_schedule_ticks(const rv_schedule *s);
+
+/** True when the policy's batches hold imagined rows at any time, so that model and rollouts are needed. */
+bool rv_schedule_imagines(const rv_schedule *s);
+
+/** Steps of a branch when n_real real steps have been done: length_start up to length_from_epoch, length_end from
+ * length_to_epoch on, linear and rounded down between; epochs are counted from the end of the warm-up. */
+int rv_schedule_length(const rv_schedule *s, int64_t n_real);
+
+/** Fits whose imagined rows are kept: retain_epochs * epoch_steps / retrain_every, at least 1. */
+int rv_schedule_generations(const rv_schedule *s);

@@ -1,0 +1,246 @@
+#include "model/branch.h"
+
+#include "base/memory.h"
+#include "math/vector.h"
+#include "nn/policy_net.h"
+
+#include <math.h>
+#include <string.h>
+
+struct rv_branch {
+    rv_rollout_cfg cfg;
+    rv_member_shape shape;
+    rv_mlp policy_net;
+    const rv_env_spec *spec;
+    bool known_reward;
+    rv_mlp_tape member_tape, policy_tape;
+    float *obs, *act;               /* (block, n_obs), (block, n_act) states of the living branches */
+    float *grouped;                 /* (block, n_obs) the same while they are sorted by elite */
+    float *noise;                   /* (block, max(n_act, n_out)) */
+    float *x, *scratch;             /* (block, n_in) */
+    float *mean, *logvar;           /* (block, n_out) of the drawn elite */
+    float *next_obs, *reward;       /* (block, n_obs), (block) */
+    double *gate;                   /* (block, n_out, 3): sums of mean, mean^2, variance over the elites */
+    float *gate_mean, *gate_logvar; /* (block, n_out) of one elite; the three only with the gate on */
+    int *elite;                     /* (block) position in elites */
+    unsigned char *done;            /* (block) */
+};
+
+rv_status rv_branch_create(const rv_rollout_cfg *cfg, const rv_member_shape *shape, const rv_mlp *policy_net,
+                           const rv_env_spec *spec, bool known_reward, rv_branch **out)
+{
+    rv_status status = RV_OK;
+    rv_branch *b = NULL;
+    const rv_row *row = &shape->row;
+    size_t n = (size_t)cfg->block;
+    RV_TRY(RV_NEW(b, 1));
+    b->cfg = *cfg;
+    b->shape = *shape;
+    b->policy_net = *policy_net;
+    b->spec = spec;
+    b->known_reward = known_reward;
+    int n_noise = row->n_act > shape->n_out ? row->n_act : shape->n_out;
+    RV_CHECK_GOTO(!known_reward || spec->reward, RV_E_CONFIG, fail,
+                  "model.known_reward: the reward of %s is not a function of observation and action", spec->name);
+    RV_TRY_GOTO(rv_mlp_tape_create(&shape->mlp, (int)n, &b->member_tape), fail);
+    RV_TRY_GOTO(rv_mlp_tape_create(policy_net, (int)n, &b->policy_tape), fail);
+    RV_TRY_GOTO(RV_NEW(b->obs, n * (size_t)row->n_obs), fail);
+    RV_TRY_GOTO(RV_NEW(b->grouped, n * (size_t)row->n_obs), fail);
+    RV_TRY_GOTO(RV_NEW(b->act, n * (size_t)row->n_act), fail);
+    RV_TRY_GOTO(RV_NEW(b->noise, n * (size_t)n_noise), fail);
+    RV_TRY_GOTO(RV_NEW(b->x, n * (size_t)shape->n_in), fail);
+    RV_TRY_GOTO(RV_NEW(b->scratch, n * (size_t)shape->n_in), fail);
+    RV_TRY_GOTO(RV_NEW(b->mean, n * (size_t)shape->n_out), fail);
+    RV_TRY_GOTO(RV_NEW(b->logvar, n * (size_t)shape->n_out), fail);
+    RV_TRY_GOTO(RV_NEW(b->next_obs, n * (size_t)row->n_obs), fail);
+    RV_TRY_GOTO(RV_NEW(b->reward, n), fail);
+    size_t n_gate = cfg->max_disagreement > 0 ? n * (size_t)shape->n_out : 0;
+    RV_TRY_GOTO(RV_NEW(b->gate, 3 * n_gate), fail);
+    RV_TRY_GOTO(RV_NEW(b->gate_mean, n_gate), fail);
+    RV_TRY_GOTO(RV_NEW(b->gate_logvar, n_gate), fail);
+    RV_TRY_GOTO(RV_NEW(b->elite, n), fail);
+    RV_TRY_GOTO(RV_NEW(b->done, n), fail);
+    *out = b;
+    return RV_OK;
+fail:
+    rv_branch_destroy(&b);
+    return status;
+}
+
+void rv_branch_destroy(rv_branch **branch)
+{
+    rv_branch *b = *branch;
+    if (!b)
+        return;
+    rv_mlp_tape_clear(&b->member_tape);
+    rv_mlp_tape_clear(&b->policy_tape);
+    rv_mem_free(&b->obs);
+    rv_mem_free(&b->grouped);
+    rv_mem_free(&b->act);
+    rv_mem_free(&b->noise);
+    rv_mem_free(&b->x);
+    rv_mem_free(&b->scratch);
+    rv_mem_free(&b->mean);
+    rv_mem_free(&b->logvar);
+    rv_mem_free(&b->next_obs);
+    rv_mem_free(&b->reward);
+    rv_mem_free(&b->gate);
+    rv_mem_free(&b->gate_mean);
+    rv_mem_free(&b->gate_logvar);
+    rv_mem_free(&b->elite);
+    rv_mem_free(&b->done);
+    rv_mem_free(branch);
+}
+
+/* draw an elite per state and sort the states by it: afterwards state i belongs to elite[i], which never falls */
+static void group_by_elite(rv_branch *b, rv_rng *rng, int n, int n_elites, int *start)
+{
+    size_t width = (size_t)b->shape.row.n_obs;
+    int next[64];
+    memset(start, 0, (size_t)(n_elites + 1) * sizeof *start);
+    for (int i = 0; i < n; i++) {
+        b->elite[i] = (int)rv_rng_below(rng, (uint32_t)n_elites);
+        start[b->elite[i] + 1]++;
+    }
+    for (int k = 0; k < n_elites; k++) {
+        start[k + 1] += start[k];
+        next[k] = start[k];
+    }
+    for (int i = 0; i < n; i++)
+        memcpy(b->grouped + (size_t)next[b->elite[i]]++ * width, b->obs + (size_t)i * width, width * sizeof *b->obs);
+    memcpy(b->obs, b->grouped, (size_t)n * width * sizeof *b->obs);
+}
+
+/* means and log-variances of the drawn elites; with the gate on, every elite runs and leaves its share in b->gate */
+static void predict(rv_branch *b, const rv_branch_source *s, int n, const int *start)
+{
+    const rv_member_shape *shape = &b->shape;
+    size_t n_out = (size_t)shape->n_out;
+    if (b->cfg.max_disagreement <= 0) {
+        for (int k = 0; k < s->n_elites; k++) {
+            size_t from = (size_t)start[k];
+            int rows = start[k + 1] - start[k];
+            if (rows > 0)
+                rv_member_predict(shape, s->members + s->elites[k] * shape->n_published, rows,
+                                  b->x + from * (size_t)shape->n_in, &b->member_tape, b->scratch,
+                                  b->mean + from * n_out, b->logvar + from * n_out);
+        }
+        return;
+    }
+    float *mean = b->gate_mean;
+    float *logvar = b->gate_logvar;
+    memset(b->gate, 0, (size_t)n * n_out * 3 * sizeof *b->gate);
+    for (int k = 0; k < s->n_elites; k++) {
+        rv_member_predict(shape, s->members + s->elites[k] * shape->n_published, n, b->x, &b->member_tape, b->scratch,
+                          mean, logvar);
+        for (size_t i = 0; i < (size_t)n * n_out; i++) {
+            b->gate[3 * i] += (double)mean[i];
+            b->gate[3 * i + 1] += (double)mean[i] * (double)mean[i];
+            b->gate[3 * i + 2] += exp((double)logvar[i]);
+        }
+        size_t from = (size_t)start[k] * n_out;
+        size_t bytes = (size_t)(start[k + 1] - start[k]) * n_out * sizeof *mean;
+        memcpy(b->mean + from, mean + from, bytes);
+        memcpy(b->logvar + from, logvar + from, bytes);
+    }
+}
+
+/* do the elites agree on state i well enough to go on? */
+static bool is_trusted(const rv_branch *b, int i, int n_elites)
+{
+    double limit = b->cfg.max_disagreement;
+    for (int j = 0; limit > 0 && j < b->shape.n_out; j++) {
+        const double *g = b->gate + 3 * ((size_t)i * (size_t)b->shape.n_out + (size_t)j);
+        double mean = g[0] / n_elites;
+        double variance = g[1] / n_elites - mean * mean;
+        if (variance > limit * limit * g[2] / n_elites)
+            return false;
+    }
+    return true;
+}
+
+/* next observations and rewards from the Gaussian of each state */
+static void sample(rv_branch *b, rv_rng *rng, int n)
+{
+    int n_out = b->shape.n_out;
+    int n_obs = b->shape.row.n_obs;
+    rv_vector_normal(rng, n * n_out, b->noise);
+    for (int i = 0; i < n * n_out; i++)
+        b->logvar[i] *= 0.5F;
+    rv_vector_exp(n * n_out, b->logvar, b->logvar);
+    for (int i = 0; i < n * n_out; i++)
+        b->mean[i] += b->logvar[i] * b->noise[i];
+    for (int i = 0; i < n; i++) {
+        b->reward[i] = b->mean[i * n_out];
+        for (int j = 0; j < n_obs; j++)
+            b->next_obs[i * n_obs + j] = b->obs[i * n_obs + j] + b->mean[i * n_out + 1 + j];
+    }
+    if (b->known_reward)
+        b->spec->reward(n, b->obs, b->act, b->next_obs, b->reward);
+    memset(b->done, 0, (size_t)n);
+    if (b->spec->terminated)
+        b->spec->terminated(n, b->next_obs, b->done);
+}
+
+static void start_states(rv_branch *b, const rv_branch_source *s, rv_rng *rng)
+{
+    size_t width = (size_t)b->shape.row.n_obs;
+    for (int64_t i = 0; i < b->cfg.block; i++) {
+        const float *from = s->real + (int64_t)rv_rng_below(rng, (uint32_t)s->n_real) * b->shape.row.width;
+        memcpy(b->obs + (size_t)i * width, from, width * sizeof *from);
+    }
+}
+
+/* one step of the n living branches; the survivors' states move to the front. Returns how many there are. */
+static int step(rv_branch *b, const rv_branch_source *s, rv_rng *rng, int n, float *rows, rv_branch_stats *stats)
+{
+    const rv_row *r = &b->shape.row;
+    int start[65];
+    int n_alive = 0;
+    group_by_elite(b, rng, n, s->n_elites, start);
+    rv_vector_normal(rng, n * r->n_act, b->noise);
+    rv_policy_net_act(&b->policy_net, s->policy, n, b->obs, b->noise, &b->policy_tape, b->act, NULL);
+    for (int i = 0; i < n; i++) {
+        float *x = b->x + (size_t)i * (size_t)b->shape.n_in;
+        memcpy(x, b->obs + i * r->n_obs, (size_t)r->n_obs * sizeof *x);
+        memcpy(x + r->n_obs, b->act + i * r->n_act, (size_t)r->n_act * sizeof *x);
+    }
+    predict(b, s, n, start);
+    sample(b, rng, n);
+    for (int i = 0; i < n; i++) {
+        if (!is_trusted(b, i, s->n_elites)) {
+            stats->n_stopped++;
+            continue;
+        }
+        float *row = rows + stats->n_rows++ * r->width;
+        memcpy(row, b->x + (size_t)i * (size_t)b->shape.n_in, (size_t)b->shape.n_in * sizeof *row);
+        memcpy(row + r->next_obs, b->next_obs + i * r->n_obs, (size_t)r->n_obs * sizeof *row);
+        row[r->reward] = b->reward[i];
+        row[r->terminated] = b->done[i] ? 1.0F : 0.0F;
+        stats->n_terminated += b->done[i];
+        if (!b->done[i])
+            memcpy(b->obs + n_alive++ * r->n_obs, b->next_obs + i * r->n_obs, (size_t)r->n_obs * sizeof *row);
+    }
+    return n_alive;
+}
+
+rv_status rv_branch_run(rv_branch *branch, const rv_branch_source *source, int block, float *rows,
+                        rv_branch_stats *stats)
+{
+    rv_branch *b = branch;
+    rv_branch_stats total = {0};
+    int n = (int)b->cfg.block;
+    for (int depth = 0; depth < source->length && n > 0; depth++) {
+        rv_rng rng = rv_rng_at(source->seed, RV_STREAM_BRANCH, (uint32_t)block,
+                               ((uint64_t)source->retrain << 20) | (unsigned)depth);
+        if (depth == 0)
+            start_states(b, source, &rng);
+        n = step(b, source, &rng, n, rows, &total);
+    }
+    RV_CHECK(rv_vector_is_finite(total.n_rows * b->shape.row.width, rows), RV_E_NONFINITE,
+             "block %d: the model imagined a number that is not finite (fit %lld); lower model.learning_rate or "
+             "rollout.length_end",
+             block, (long long)source->retrain);
+    *stats = total;
+    return RV_OK;
+}
