@@ -56,16 +56,23 @@ enum { RV_SAC_CRITIC_EXTRA = 2, RV_SAC_ACTOR_EXTRA = 3 };
 int64_t rv_sac_critic_grad_size(const rv_sac *sac); /* n_critics + RV_SAC_CRITIC_EXTRA */
 int64_t rv_sac_actor_grad_size(const rv_sac *sac);  /* n_actor + 1 + RV_SAC_ACTOR_EXTRA */
 
-/** Work space of one shard. */
+/** Work space of one shard: everything an update needs, so that updates allocate nothing. */
 typedef struct rv_sac_shard {
-    int rows;        /* batch / shards */
-    float *obs_act;  /* (rows, n_obs + n_act) */
-    float *next_obs; /* (rows, n_obs) ... the rest is sac.c's business */
-    struct rv_sac_scratch *scratch;
+    int rows;               /* batch / shards */
+    float *obs;             /* (rows, n_obs) what the actor sees: s' in the critic's step, s in the actor's */
+    float *obs_act;         /* (rows, n_obs + n_act) what the critics see */
+    float *act, *logp;      /* (rows, n_act), (rows) the actor's sample */
+    float *y;               /* (rows) target of the critics */
+    float *d_q;             /* (rows) gradient at a critic's output */
+    float *d_obs_act;       /* (rows, n_obs + n_act) gradient at a critic's input */
+    float *d_act;           /* (rows, n_act) gradient at the sampled action */
+    float *d_out;           /* (rows, 2 n_act) gradient at the actor's output */
+    rv_mlp_tape actor_tape; /* of rows rows, as are the critics' */
+    rv_mlp_tape critic_tape[2];
 } rv_sac_shard;
 
-/** Weights from (seed, RV_STREAM_INIT); targets equal critics.
- * @return RV_OK; RV_E_CONFIG (batch not a multiple of shards, bad target_entropy); RV_E_NOMEM */
+/** Weights from (seed, RV_STREAM_INIT): unit 0 the actor, 1 and 2 the critics; targets equal critics.
+ * @return RV_OK; RV_E_CONFIG (batch not a multiple of shards, bad target_entropy); RV_E_NOMEM. The caller owns *out. */
 rv_status rv_sac_create(const rv_sac_cfg *cfg, int n_obs, int n_act, uint64_t seed, rv_sac **out);
 void rv_sac_destroy(rv_sac **sac);
 
@@ -82,7 +89,8 @@ void rv_sac_actor_grad(const rv_sac *sac, rv_sac_shard *shard, const float *batc
 /** Adam on the actor and the temperature, then the target networks. */
 void rv_sac_actor_apply(rv_sac *sac, const float *grad);
 
+/** The temperature, exp(log_alpha). */
 double rv_sac_alpha(const rv_sac *sac);
 
-/** Show everything a checkpoint must hold. */
+/** Show everything a checkpoint must hold: params, adam_m, adam_v, target, n_updates. */
 rv_status rv_sac_visit(rv_sac *sac, rv_visit visit, void *user);
