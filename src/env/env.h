@@ -44,7 +44,7 @@ typedef struct rv_env rv_env;
 typedef struct rv_env_step_result {
     double reward;
     bool terminated; /* the task ended: no value beyond this state */
-    bool truncated;  /* the time limit cut it: the value goes on */
+    bool truncated;  /* the time limit cut it: the value goes on; never together with terminated */
 } rv_env_step_result;
 
 /** All tasks; *n_out rows. */
@@ -53,6 +53,8 @@ const rv_env_spec *const *rv_env_list(int *n_out);
 /** The task of that name. @return RV_OK; RV_E_CONFIG "no environment 'Hoper-v4'; did you mean 'Hopper-v4'? ..." */
 rv_status rv_env_find(const char *name, const rv_env_spec **out);
 
+/** A new environment, before its first episode; the caller owns *out.
+ * @return RV_OK; RV_E_CONFIG (no such task); RV_E_NOMEM; RV_E_UNAVAILABLE (another libmujoco than it was built for) */
 rv_status rv_env_create(const char *name, rv_env **out);
 void rv_env_destroy(rv_env **env);
 const rv_env_spec *rv_env_spec_of(const rv_env *env);
@@ -61,12 +63,13 @@ const rv_env_spec *rv_env_spec_of(const rv_env *env);
 rv_status rv_env_reset(rv_env *env, rv_rng *rng, float *obs);
 
 /** One step. @param[in] act (n_act) in [-1, 1]; @param[out] obs (n_obs) the next observation.
- * @return RV_OK; RV_E_NONFINITE when act, the observation or the reward is not finite.
- * After terminated or truncated the caller must reset. */
+ * @return RV_OK; RV_E_NONFINITE when act, the observation or the reward is not finite, or the simulation went out of
+ * its range; RV_E_INTERNAL outside an episode: before the first reset, after its end, after a failed step. */
 rv_status rv_env_step(rv_env *env, const float *act, float *obs, rv_env_step_result *out);
 
 /** The whole state as bytes: enough to go on bit for bit in another process (position, velocity, warm start,
- * time, step in the episode). rv_env_state_size bytes; constant per task. */
+ * time, step in the episode). rv_env_state_size bytes; constant per task. The last observation is not part of it.
+ * A load fails with RV_E_DATA when the size or a number is wrong; the environment is then as it was. */
 size_t rv_env_state_size(const rv_env *env);
 void rv_env_state_save(const rv_env *env, void *out);
 rv_status rv_env_state_load(rv_env *env, const void *state, size_t n);

@@ -1,0 +1,373 @@
+#include "env/reference.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "env/env_private.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *column; /* name, or the letter before the number */
+    bool is_numbered;
+    const char *name;
+} groups[RV_REFERENCE_N_GROUPS] = {
+    [RV_REFERENCE_TIME] = {"t", false, "time"},
+    [RV_REFERENCE_TERMINATED] = {"terminated", false, "terminated"},
+    [RV_REFERENCE_MODEL_DONE] = {"mbpo_done", false, "model done"},
+    [RV_REFERENCE_REWARD] = {"reward", false, "reward"},
+    [RV_REFERENCE_ACTION] = {"a", true, "action"},
+    [RV_REFERENCE_OBS] = {"o", true, "observation"},
+    [RV_REFERENCE_POS] = {"q", true, "position"},
+    [RV_REFERENCE_VEL] = {"v", true, "velocity"},
+    [RV_REFERENCE_STATE] = {"s", true, "state"},
+};
+
+const char *rv_reference_group_name(rv_reference_group group)
+{
+    return groups[group].name;
+}
+
+/* ---- parser ---- */
+
+typedef struct parser {
+    const char *name;
+    const char *at, *end; /* *end is NUL */
+    const char *line_start;
+    int line;
+} parser;
+
+/* raise at a place of the current line */
+#define FAIL(p, where, fmt, ...)                                                                                       \
+    rv_raise(RV_E_DATA, "%s:%d:%d: " fmt, (p)->name, (p)->line, (int)((where) - (p)->line_start) + 1, __VA_ARGS__)
+
+/* bytes up to the next comma, line end or end of the file */
+static int field_length(const parser *p)
+{
+    const char *c = p->at;
+    while (c < p->end && *c != ',' && *c != '\n')
+        c++;
+    return (int)(c - p->at);
+}
+
+static bool at_line_end(const parser *p)
+{
+    return p->at == p->end || *p->at == '\n';
+}
+
+static void next_line(parser *p)
+{
+    while (!at_line_end(p))
+        p->at++;
+    if (p->at < p->end)
+        p->at++;
+    p->line_start = p->at;
+    p->line++;
+}
+
+static bool skip_text(parser *p, const char *text)
+{
+    size_t n = strlen(text);
+    if ((size_t)(p->end - p->at) < n || memcmp(p->at, text, n) != 0)
+        return false;
+    p->at += n;
+    return true;
+}
+
+static rv_status parse_number(parser *p, double *out)
+{
+    int n = field_length(p);
+    char *stop = NULL;
+    double x = n > 0 && (int)strspn(p->at, "+-.0123456789eE") >= n ? strtod(p->at, &stop) : 0;
+    if (stop != p->at + n || !isfinite(x))
+        return FAIL(p, p->at, "expected a finite number, got '%.*s'", n < 40 ? n : 40, p->at);
+    *out = x;
+    p->at += n;
+    return RV_OK;
+}
+
+/* one "0.1,0.2" to the end of the line, appended to the start state */
+static rv_status parse_start(parser *p, rv_reference *r)
+{
+    for (;;) {
+        RV_TRY(parse_number(p, &r->start[r->n_start]));
+        r->n_start++;
+        if (at_line_end(p))
+            return RV_OK;
+        p->at++;
+    }
+}
+
+static rv_status parse_env_name(parser *p, rv_reference *r)
+{
+    if (!skip_text(p, "# env="))
+        return FAIL(p, p->at, "expected '# env=NAME', got '%.*s'", field_length(p) < 40 ? field_length(p) : 40, p->at);
+    size_t n = strcspn(p->at, " .\n");
+    if (n == 0 || n >= sizeof r->env)
+        return FAIL(p, p->at, "expected the name of a task of 1 to %zu characters, got %zu", sizeof r->env - 1, n);
+    memcpy(r->env, p->at, n);
+    next_line(p);
+    return RV_OK;
+}
+
+/* the lines that start with '#' */
+static rv_status parse_notes(parser *p, rv_reference *r)
+{
+    static const char *const keys[] = {"# init_qpos=", "# init_qvel=", "# init_state="};
+    enum { QPOS, QVEL, STATE, N_KEYS };
+    bool seen[N_KEYS] = {false};
+    RV_TRY(parse_env_name(p, r));
+    for (; p->at < p->end && *p->at == '#'; next_line(p))
+        for (int k = 0; k < N_KEYS; k++) {
+            const char *where = p->at;
+            if (!skip_text(p, keys[k]))
+                continue;
+            if (seen[k] || (k == QPOS && r->n_start) || (k == QVEL && !seen[QPOS]) || (k == STATE && r->n_start))
+                return FAIL(p, where, "expected init_qpos, then init_qvel, or init_state alone; got another %s",
+                            keys[k] + 2);
+            seen[k] = true;
+            RV_TRY(parse_start(p, r));
+            break;
+        }
+    if (!seen[QVEL] && !seen[STATE])
+        return FAIL(p, p->at, "expected '# init_qpos=' and '# init_qvel=', or '# init_state=', got %s",
+                    p->at < p->end ? "the first line without '#'" : "the end of the file");
+    return RV_OK;
+}
+
+/* take the column's name when it is the next of the group */
+static bool take_column(parser *p, rv_reference *r, rv_reference_group g)
+{
+    char want[16];
+    int n = groups[g].is_numbered ? snprintf(want, sizeof want, "%s%d", groups[g].column, r->group[g].n)
+                                  : snprintf(want, sizeof want, "%s", groups[g].column);
+    if (field_length(p) != n || memcmp(p->at, want, (size_t)n) != 0 || (!groups[g].is_numbered && r->group[g].n))
+        return false;
+    if (r->group[g].n++ == 0)
+        r->group[g].first = r->n_cols;
+    r->n_cols++;
+    p->at += n;
+    return true;
+}
+
+static rv_status parse_columns(parser *p, rv_reference *r)
+{
+    int g = 0;
+    for (;;) {
+        while (g < RV_REFERENCE_N_GROUPS && !take_column(p, r, (rv_reference_group)g))
+            g++;
+        if (g == RV_REFERENCE_N_GROUPS)
+            return FAIL(p, p->at,
+                        "unexpected column '%.*s'; expected t, terminated, mbpo_done, reward, a0.., o0.., "
+                        "then q0.., v0.. or s0..",
+                        field_length(p) < 40 ? field_length(p) : 40, p->at);
+        if (at_line_end(p))
+            break;
+        p->at++;
+    }
+    bool is_split = r->group[RV_REFERENCE_POS].n && r->group[RV_REFERENCE_VEL].n && !r->group[RV_REFERENCE_STATE].n;
+    bool is_whole = !r->group[RV_REFERENCE_POS].n && !r->group[RV_REFERENCE_VEL].n && r->group[RV_REFERENCE_STATE].n;
+    for (g = 0; g <= RV_REFERENCE_OBS; g++)
+        if (g != RV_REFERENCE_MODEL_DONE && r->group[g].n == 0)
+            return FAIL(p, p->line_start, "no column '%s%s'", groups[g].column, groups[g].is_numbered ? "0" : "");
+    if (!is_split && !is_whole)
+        return FAIL(p, p->line_start, "expected columns %s", "q0.. and v0.., or s0..");
+    int n = r->group[RV_REFERENCE_POS].n + r->group[RV_REFERENCE_VEL].n + r->group[RV_REFERENCE_STATE].n;
+    if (n != r->n_start)
+        return FAIL(p, p->line_start, "%d columns of state, but the start has %d numbers", n, r->n_start);
+    next_line(p);
+    return RV_OK;
+}
+
+static rv_status parse_row(parser *p, rv_reference *r, double *row)
+{
+    for (int c = 0; c < r->n_cols; c++) {
+        const char *where = p->at;
+        RV_TRY(parse_number(p, &row[c]));
+        bool is_last = c == r->n_cols - 1;
+        double x = row[c];
+        if (at_line_end(p) != is_last)
+            return FAIL(p, p->at, "expected %d columns, got %s", r->n_cols, is_last ? "more" : "fewer");
+        if (c == r->group[RV_REFERENCE_TIME].first && (r->n_rows > 0 ? x != row[c - r->n_cols] + 1 : x != 0 && x != 1))
+            return FAIL(p, where, "expected t to count up by one from 0 or 1, got %.17g", x);
+        if (c == r->group[RV_REFERENCE_TERMINATED].first && x != 0 && x != 1)
+            return FAIL(p, where, "expected terminated to be 0 or 1, got %.17g", x);
+        if (r->group[RV_REFERENCE_MODEL_DONE].n && c == r->group[RV_REFERENCE_MODEL_DONE].first && x != 0 && x != 1 &&
+            x != -1)
+            return FAIL(p, where, "expected mbpo_done to be -1, 0 or 1, got %.17g", x);
+        if (!is_last)
+            p->at++;
+    }
+    r->n_rows++;
+    return RV_OK;
+}
+
+static rv_status parse_all(parser *p, size_t n, rv_reference *r)
+{
+    /* a number takes at least one byte and its separator */
+    RV_TRY(RV_NEW(r->start, n / 2 + 1));
+    RV_TRY(parse_notes(p, r));
+    if (p->at == p->end)
+        return FAIL(p, p->at, "expected the names of the columns, got %s", "the end of the file");
+    RV_TRY(parse_columns(p, r));
+    r->first_line = p->line;
+    RV_TRY(RV_NEW(r->values, n / 2 + 1 + (size_t)r->n_cols));
+    for (; p->at < p->end; next_line(p))
+        RV_TRY(parse_row(p, r, r->values + r->n_rows * r->n_cols));
+    int64_t n_steps = r->n_rows - (r->n_rows > 0 && r->values[r->group[RV_REFERENCE_TIME].first] == 0);
+    if (n_steps < 1)
+        return FAIL(p, p->at, "expected at least one step, got %s", "the end of the file");
+    return RV_OK;
+}
+
+rv_status rv_reference_parse(const char *name, const char *text, size_t n, rv_reference **out)
+{
+    rv_status status = RV_OK;
+    rv_reference *r = NULL;
+    parser p = {.name = name, .at = text, .end = text + n, .line_start = text, .line = 1};
+    RV_TRY(RV_NEW(r, 1));
+    RV_TRY_GOTO(parse_all(&p, n, r), fail);
+    *out = r;
+    return RV_OK;
+fail:
+    rv_reference_destroy(&r);
+    return status;
+}
+
+rv_status rv_reference_read(const char *path, rv_reference **out)
+{
+    enum { MAX_BYTES = 1 << 26 };
+    char *text = NULL;
+    size_t n = 0;
+    RV_TRY(rv_file_read(path, MAX_BYTES, &text, &n));
+    rv_status status = rv_reference_parse(path, text, n, out);
+    rv_mem_free(&text);
+    return status;
+}
+
+void rv_reference_destroy(rv_reference **reference)
+{
+    if (!*reference)
+        return;
+    rv_mem_free(&(*reference)->start);
+    rv_mem_free(&(*reference)->values);
+    rv_mem_free(reference);
+}
+
+/* ---- replay ---- */
+
+typedef struct replay {
+    const rv_reference *r;
+    rv_env *env;
+    const rv_env_task *task;
+    double *state; /* (n_state) */
+    float *obs;    /* (n_obs) */
+    rv_reference_report report;
+} replay;
+
+static void compare_one(replay *a, rv_reference_group g, int64_t row, int i, double got)
+{
+    const rv_reference *r = a->r;
+    rv_reference_match *m = &a->report.match[g];
+    double expected = r->values[row * r->n_cols + r->group[g].first + i];
+    double difference = fabs(got - expected);
+    bool is_equal = g == RV_REFERENCE_REWARD ? difference <= RV_REFERENCE_REWARD_TOLERANCE * fabs(expected)
+                                             : memcmp(&got, &expected, sizeof got) == 0;
+    if (m->n_compared++ == 0)
+        m->is_equal = true;
+    if (!(difference <= m->largest))
+        m->largest = difference;
+    if (is_equal || !m->is_equal)
+        return;
+    m->is_equal = false;
+    m->t = (int64_t)r->values[row * r->n_cols];
+    m->line = r->first_line + row;
+    if (groups[g].is_numbered)
+        snprintf(m->column, sizeof m->column, "%s%d", groups[g].column, i);
+    else
+        snprintf(m->column, sizeof m->column, "%s", groups[g].column);
+    m->expected = expected;
+    m->got = got;
+}
+
+static void compare_row(replay *a, int64_t row, const rv_env_step_result *step)
+{
+    const rv_reference *r = a->r;
+    const rv_env_spec *spec = &a->task->spec;
+    const double *obs = rv_env_observation(a->env);
+    compare_one(a, RV_REFERENCE_TERMINATED, row, 0, step->terminated);
+    compare_one(a, RV_REFERENCE_REWARD, row, 0, step->reward);
+    for (int i = 0; i < spec->n_obs; i++) {
+        compare_one(a, RV_REFERENCE_OBS, row, i, obs[i]);
+        a->obs[i] = (float)obs[i];
+    }
+    if (r->group[RV_REFERENCE_MODEL_DONE].n &&
+        r->values[row * r->n_cols + r->group[RV_REFERENCE_MODEL_DONE].first] >= 0) {
+        unsigned char done = 0;
+        if (spec->terminated)
+            spec->terminated(1, a->obs, &done);
+        compare_one(a, RV_REFERENCE_MODEL_DONE, row, 0, done);
+    }
+    rv_env_numbers(a->env, a->state);
+    for (int i = 0; i < r->group[RV_REFERENCE_POS].n; i++)
+        compare_one(a, RV_REFERENCE_POS, row, i, a->state[i]);
+    for (int i = 0; i < r->group[RV_REFERENCE_VEL].n; i++)
+        compare_one(a, RV_REFERENCE_VEL, row, i, a->state[a->task->n_pos + i]);
+    for (int i = 0; i < r->group[RV_REFERENCE_STATE].n; i++)
+        compare_one(a, RV_REFERENCE_STATE, row, i, a->state[i]);
+}
+
+static rv_status check_shape(const rv_reference *r, const rv_env_task *task)
+{
+    const int want[RV_REFERENCE_N_GROUPS] = {
+        [RV_REFERENCE_ACTION] = task->spec.n_act,
+        [RV_REFERENCE_OBS] = task->spec.n_obs,
+        [RV_REFERENCE_POS] = task->n_pos,
+        [RV_REFERENCE_VEL] = task->n_vel,
+        [RV_REFERENCE_STATE] = task->n_pos + task->n_vel,
+    };
+    for (int g = RV_REFERENCE_ACTION; g < RV_REFERENCE_N_GROUPS; g++)
+        RV_CHECK(r->group[g].n == want[g] || (g >= RV_REFERENCE_POS && r->group[g].n == 0), RV_E_DATA,
+                 "%s has %d columns of %s, the file has %d", r->env, want[g], groups[g].name, r->group[g].n);
+    return RV_OK;
+}
+
+static rv_status run(replay *a)
+{
+    const rv_reference *r = a->r;
+    rv_env_step_result step = {0};
+    int64_t row = 0;
+    RV_TRY(rv_env_start(a->env, r->start, r->start + a->task->n_pos));
+    if (r->values[0] == 0)
+        compare_row(a, row++, &step);
+    for (; row < r->n_rows; row++) {
+        RV_TRY(rv_env_step_raw(a->env, r->values + row * r->n_cols + r->group[RV_REFERENCE_ACTION].first, &step));
+        a->report.n_steps++;
+        compare_row(a, row, &step);
+    }
+    a->report.is_equal = true;
+    for (int g = 0; g < RV_REFERENCE_N_GROUPS; g++)
+        if (a->report.match[g].n_compared > 0 && !a->report.match[g].is_equal)
+            a->report.is_equal = false;
+    return RV_OK;
+}
+
+rv_status rv_reference_replay(const rv_reference *reference, rv_reference_report *out)
+{
+    rv_status status = RV_OK;
+    replay a = {.r = reference};
+    RV_TRY_GOTO(rv_env_create(reference->env, &a.env), done);
+    a.task = rv_env_task_of(a.env);
+    RV_TRY_GOTO(check_shape(reference, a.task), done);
+    RV_TRY_GOTO(RV_NEW(a.state, a.task->n_state), done);
+    RV_TRY_GOTO(RV_NEW(a.obs, a.task->spec.n_obs), done);
+    RV_TRY_GOTO(run(&a), done);
+    *out = a.report;
+done:
+    rv_mem_free(&a.obs);
+    rv_mem_free(&a.state);
+    rv_env_destroy(&a.env);
+    return status;
+}
