@@ -41,7 +41,9 @@ typedef struct rv_field {
 
 #define RV_FIELD_AT(type, member) offsetof(type, member), sizeof(((type *)0)->member)
 
-/** Set one field of the struct at base from text.
+/** Set one field of the struct at base from text: true or false; 250; 3e-4 (no nan, inf, hexadecimal, blanks);
+ * one of the choices; a list [1e-4, 2e-4]; a string of printable ASCII without quotes and backslashes, which may
+ * stand in a pair of double quotes.
  * @return RV_OK; RV_E_CONFIG with "expected a whole number in [1, 64], got 'abc'" (no key, no place: the caller
  * prefixes them). On failure nothing changes. */
 rv_status rv_field_parse(const rv_field *field, const char *text, void *base);
@@ -58,5 +60,17 @@ int rv_field_count(const rv_field *table);
 /** The row of that name, NULL when there is none. */
 const rv_field *rv_field_find(const rv_field *table, const char *name);
 
-/** Damerau-Levenshtein distance, for "did you mean"; stops counting at 64 characters. */
+/** Damerau-Levenshtein distance (insert, delete, replace, swap two neighbours), for "did you mean"; texts are cut
+ * at 64 characters. */
 int rv_field_distance(const char *a, const char *b);
+
+/** Whether candidate is worth suggesting for the mistyped name and nearer than *best (start with INT_MAX), which is
+ * then updated. */
+bool rv_field_nearer(const char *name, const char *candidate, int *best);
+
+/** What a field accepts, for people: "a whole number in [1, 64]", "lockstep or pipelined". */
+void rv_field_expected(const rv_field *field, char out[RV_FIELD_TEXT]);
+
+/** A user's text as it may stand in a one-line message: cut after 60 bytes, unprintable bytes as '?'. */
+enum { RV_FIELD_SHOWN = 64 };
+void rv_field_shown(const char *text, char out[RV_FIELD_SHOWN]);
