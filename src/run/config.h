@@ -65,15 +65,20 @@ enum { RV_CONFIG_MAX_BYTES = 1 << 20 };
 rv_status rv_config_defaults(rv_config *out);
 
 /** Defaults, then the file, then the overrides, then the rules. On failure *out is untouched.
- * @param[in] overrides n_overrides texts "section.key=value"
+ * @param[in] path NULL: no file; overrides: n_overrides texts "section.key=value"
  * @return RV_OK; RV_E_NOINPUT (file); RV_E_CONFIG "pendulum.yaml:12:3: unknown key 'polcy'; did you mean 'policy'?" */
 rv_status rv_config_load(const char *path, int n_overrides, char *const *overrides, rv_config *out);
 
-/** The same from text; name stands for the file in messages. Untrusted bytes are safe. */
+/** Lay the settings of a YAML text over *config; rules are not checked. name stands for the file in messages.
+ * Untrusted bytes are safe. Anchors, aliases, tags and further documents are refused. On failure nothing changes.
+ * @return RV_OK; RV_E_CONFIG, "name:line:column: ..."; RV_E_NOMEM */
 rv_status rv_config_parse(const char *name, const char *text, size_t n, rv_config *config);
+/** Lay one "section.key=value" over *config; rules are not checked.
+ * @return RV_OK; RV_E_CONFIG "override 'policy.tau=2': expected a number in [1e-08, 1], got '2'" */
 rv_status rv_config_override(const char *assignment, rv_config *config);
 
-/** Rules that tie fields together: tick_steps divides by env.count, batch by shards, elites <= members, ... */
+/** Rules that tie fields together: tick_steps divides by env.count, batch by shards, elites <= members, ...
+ * @return RV_OK; RV_E_CONFIG: all violations in one line, as far as they fit, and the number of the others */
 rv_status rv_config_check(const rv_config *config);
 
 /** The whole of it as YAML that rv_config_parse reads back to the same bits; the caller frees *out.
@@ -83,5 +88,10 @@ rv_status rv_config_print(const rv_config *config, bool with_help, char **out);
 /** Hash of all fields that change what is learned (those without RV_FIELD_RUNTIME). */
 unsigned long long rv_config_hash(const rv_config *config);
 
-/** The row of "section.key" and its section; on failure RV_E_CONFIG with the nearest name. */
+/** The section of that name; the row of that key in a section.
+ * @return RV_OK; RV_E_CONFIG with the nearest known name: "unknown key 'polcy'; did you mean 'policy'?" */
+rv_status rv_config_find_section(const char *name, const rv_section **out);
+rv_status rv_config_find_key(const rv_section *section, const char *name, const rv_field **out);
+
+/** The row of "section.key" (or of "seed") and its section; on failure RV_E_CONFIG with the nearest name. */
 rv_status rv_config_find(const char *dotted, const rv_section **section, const rv_field **field);

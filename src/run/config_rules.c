@@ -1,0 +1,147 @@
+/* config_rules.c - what fields must satisfy together. One line per rule; a run reports all that are broken at once. */
+#include "data/imagined.h"
+#include "run/config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The violations so far. */
+typedef struct complaint {
+    char text[RV_ERROR_TEXT - 128]; /* leaves room for the file's name and the count */
+    size_t n;
+    int n_told, n_untold;
+} complaint;
+
+__attribute__((format(printf, 3, 4))) static void demand(complaint *c, bool holds, const char *format, ...)
+{
+    char text[RV_ERROR_TEXT / 2];
+    if (holds)
+        return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    size_t n = strlen(text);
+    if (c->n_untold > 0 || c->n + n + 3 > sizeof c->text) {
+        c->n_untold++;
+        return;
+    }
+    c->n += (size_t)snprintf(c->text + c->n, sizeof c->text - c->n, "%s%s", c->n ? "; " : "", text);
+    c->n_told++;
+}
+
+static bool is_multiple(int64_t number, int64_t of)
+{
+    return of > 0 && number % of == 0;
+}
+
+/* name and value of a field, for a message */
+#define NAMED(field) #field " (%lld)"
+#define LL(value)    ((long long)(value))
+
+static void check_schedule(const rv_config *cfg, complaint *c)
+{
+    const rv_schedule_cfg *s = &cfg->schedule;
+    demand(c, is_multiple(s->tick_steps, cfg->env.count),
+           NAMED(schedule.tick_steps) " must be a multiple of " NAMED(env.count), LL(s->tick_steps),
+           LL(cfg->env.count));
+    demand(c, is_multiple(s->total_steps, s->tick_steps),
+           NAMED(schedule.total_steps) " must be a multiple of " NAMED(schedule.tick_steps), LL(s->total_steps),
+           LL(s->tick_steps));
+    demand(c, is_multiple(s->warmup_steps, s->tick_steps),
+           NAMED(schedule.warmup_steps) " must be a multiple of " NAMED(schedule.tick_steps), LL(s->warmup_steps),
+           LL(s->tick_steps));
+    demand(c, is_multiple(s->retrain_every, s->tick_steps),
+           NAMED(schedule.retrain_every) " must be a multiple of " NAMED(schedule.tick_steps), LL(s->retrain_every),
+           LL(s->tick_steps));
+    demand(c, s->warmup_steps < s->total_steps,
+           NAMED(schedule.warmup_steps) " must be less than " NAMED(schedule.total_steps), LL(s->warmup_steps),
+           LL(s->total_steps));
+    demand(c, cfg->eval.every_steps == 0 || is_multiple(cfg->eval.every_steps, s->tick_steps),
+           NAMED(eval.every_steps) " must be 0 or a multiple of " NAMED(schedule.tick_steps), LL(cfg->eval.every_steps),
+           LL(s->tick_steps));
+}
+
+static void check_model(const rv_config *cfg, complaint *c)
+{
+    const rv_model_cfg *m = &cfg->model;
+    demand(c, m->elites <= m->members, NAMED(model.elites) " must be at most " NAMED(model.members), LL(m->elites),
+           LL(m->members));
+    demand(c, m->weight_decay.n == m->hidden_layers + 1,
+           "model.weight_decay has %lld entries and must have one more than " NAMED(model.hidden_layers),
+           LL(m->weight_decay.n), LL(m->hidden_layers));
+    demand(c, m->logvar_min < m->logvar_max, "model.logvar_min (%g) must be less than model.logvar_max (%g)",
+           m->logvar_min, m->logvar_max);
+    demand(c, m->holdout_ratio * (double)cfg->schedule.warmup_steps >= 1,
+           "the first fit needs a row to judge it: model.holdout_ratio (%g) times " NAMED(
+               schedule.warmup_steps) " must be at least 1",
+           m->holdout_ratio, LL(cfg->schedule.warmup_steps));
+}
+
+static void check_rollout(const rv_config *cfg, complaint *c)
+{
+    const rv_rollout_cfg *r = &cfg->rollout;
+    demand(c, is_multiple(r->branches, r->block),
+           NAMED(rollout.branches) " must be a multiple of " NAMED(rollout.block), LL(r->branches), LL(r->block));
+    demand(c, r->length_start <= r->length_end,
+           NAMED(rollout.length_start) " must be at most " NAMED(rollout.length_end), LL(r->length_start),
+           LL(r->length_end));
+    demand(c, r->length_from_epoch < r->length_to_epoch,
+           NAMED(rollout.length_from_epoch) " must be less than " NAMED(rollout.length_to_epoch),
+           LL(r->length_from_epoch), LL(r->length_to_epoch));
+    demand(
+        c, r->retain_epochs * cfg->schedule.epoch_steps < (RV_GENERATIONS + 1) * cfg->schedule.retrain_every,
+        NAMED(rollout.retain_epochs) " times " NAMED(
+            schedule.epoch_steps) " keeps the imagined data of more than %d fits; raise " NAMED(schedule.retrain_every),
+        LL(r->retain_epochs), LL(cfg->schedule.epoch_steps), (int)RV_GENERATIONS, LL(cfg->schedule.retrain_every));
+    demand(c, r->max_disagreement <= 0 || cfg->model.elites >= 2,
+           "rollout.max_disagreement (%g) needs at least 2 elites to compare; " NAMED(model.elites),
+           r->max_disagreement, LL(cfg->model.elites));
+}
+
+static void check_policy(const rv_config *cfg, complaint *c)
+{
+    static const rv_field entropy = {"target_entropy", RV_T_F64, 0, sizeof(double), "", -10000, 10000, "", NULL, "", 0};
+    const rv_sac_cfg *p = &cfg->policy;
+    double number = 0;
+    demand(c, is_multiple(p->batch, p->shards), NAMED(policy.batch) " must be a multiple of " NAMED(policy.shards),
+           LL(p->batch), LL(p->shards));
+    demand(c, p->real_share_steps > 0 || (p->real_share_end >= p->real_share && p->real_share_end <= p->real_share),
+           "policy.real_share_end (%g) must equal policy.real_share (%g) while policy.real_share_steps is 0",
+           p->real_share_end, p->real_share);
+    demand(c, strcmp(p->target_entropy, "auto") == 0 || rv_field_parse(&entropy, p->target_entropy, &number) == RV_OK,
+           "policy.target_entropy must be auto or a number in [-10000, 10000], not '%s'", p->target_entropy);
+}
+
+static void check_feed(const rv_config *cfg, complaint *c)
+{
+    const char *publish = cfg->feed.publish;
+    demand(c, strcmp(publish, "off") == 0 || strncmp(publish, "tcp://", 6) == 0 || strncmp(publish, "ipc://", 6) == 0,
+           "feed.publish must be off, tcp://HOST:PORT or ipc://PATH, not '%s'", publish);
+}
+
+static void check_env(const rv_config *cfg, complaint *c)
+{
+    const rv_env_spec *spec = NULL;
+    rv_status status = rv_env_find(cfg->env.name, &spec);
+    demand(c, status == RV_OK, "env.name: %s", rv_error_last()->text);
+    demand(c, status != RV_OK || !cfg->model.known_reward || spec->reward,
+           "model.known_reward must be false: the reward of %s is no function of what is observed", cfg->env.name);
+}
+
+rv_status rv_config_check(const rv_config *config)
+{
+    complaint c = {.n = 0};
+    check_env(config, &c);
+    check_schedule(config, &c);
+    check_model(config, &c);
+    check_rollout(config, &c);
+    check_policy(config, &c);
+    check_feed(config, &c);
+    if (c.n_told + c.n_untold == 0)
+        return RV_OK;
+    if (c.n_untold > 0)
+        return rv_raise(RV_E_CONFIG, "%s; and %d more", c.text, c.n_untold);
+    return rv_raise(RV_E_CONFIG, "%s", c.text);
+}
