@@ -50,6 +50,7 @@ typedef struct rv_member_shape {
     int64_t n_published;
 } rv_member_shape;
 
+/** @return RV_OK; RV_E_CONFIG (names the setting) */
 rv_status rv_member_shape_init(const rv_model_cfg *cfg, int n_obs, int n_act, rv_member_shape *out);
 
 typedef struct rv_member rv_member;
@@ -59,21 +60,31 @@ rv_status rv_member_create(const rv_model_cfg *cfg, const rv_member_shape *shape
                            int64_t max_rows, rv_member **out);
 void rv_member_destroy(rv_member **member);
 
-/** Begin fit number `retrain` (from 0) on rows (n_rows, shape->row.width), borrowed until fit_end.
- * @return RV_OK; RV_E_INTERNAL when n_rows < 2 */
+/** Begin fit number `retrain` (from 0) on rows (n_rows, shape->row.width), borrowed until fit_end. At least one row
+ * is held out, and at least one is not. Sets mean and std of the inputs (std below 1e-12 becomes 1).
+ * @return RV_OK; RV_E_INTERNAL (n_rows < 2 or > max_rows, a fit is under way); RV_E_NONFINITE (names the row) */
 rv_status rv_member_fit_begin(rv_member *member, int64_t retrain, int64_t n_rows, const float *rows);
 
-/** One epoch over the bootstrap. @param[out] holdout_loss mean squared error on the held-out part
+/** One epoch over the bootstrap, its last batch as small as it comes.
+ * @param[in]  epoch number in this fit, in [0, 2^20)
+ * @param[out] train_loss mean over the bootstrap of the loss before each update
+ * @param[out] holdout_loss mean squared error on the held-out part
  * @return RV_OK; RV_E_NONFINITE */
 rv_status rv_member_fit_epoch(rv_member *member, int64_t epoch, double *train_loss, double *holdout_loss);
 
-/** Restore the kept weights and measure them. @param[out] holdout_loss squared error of the kept weights */
+/** Restore the kept weights and measure them. @param[out] holdout_loss squared error of the kept weights
+ * @return RV_OK; RV_E_INTERNAL outside a fit; RV_E_NONFINITE */
 rv_status rv_member_fit_end(rv_member *member, double *holdout_loss);
+
+/** The rows of the fit last begun, as numbers of rows of its buffer. Borrowed until the next fit_begin. */
+void rv_member_rows(const rv_member *member, int64_t *n_holdout, const uint32_t **holdout, int64_t *n_bootstrap,
+                    const uint32_t **bootstrap);
 
 /** Mini-batch gradient steps done since creation. */
 int64_t rv_member_updates(const rv_member *member);
 
-/** Copy out what rollouts need. @param[out] out (shape->n_published) */
+/** Copy out what rollouts need. The holdout loss in it is that of the last fit that ended, 0 before. @param[out] out
+ * (shape->n_published) */
 void rv_member_publish(const rv_member *member, float *out);
 
 /** Predict from a published buffer. @param[in] x (rows, n_obs + n_act) raw inputs
@@ -83,11 +94,12 @@ void rv_member_predict(const rv_member_shape *shape, const float *published, int
                        rv_mlp_tape *tape, float *scratch, float *mean, float *logvar);
 
 /** Loss and gradient of one batch at the published buffer's parameters, for tests and for the fit itself.
- * @param[in] x (rows, n_in) normalised, y (rows, n_out); @param[out] grad (n_trained); returns the loss */
+ * @param[in] params (n_trained), x (rows, n_in) normalised, y (rows, n_out)
+ * @param[out] d_out (rows, 2 n_out) scratch, grad (n_trained); returns the loss */
 double rv_member_loss(const rv_model_cfg *cfg, const rv_member_shape *shape, const float *params, int rows,
                       const float *x, const float *y, rv_mlp_tape *tape, float *d_out, float *grad);
 
-/** Show everything a checkpoint must hold. */
+/** Show everything a checkpoint must hold. Between fits only. @return RV_OK; RV_E_INTERNAL inside a fit */
 rv_status rv_member_visit(rv_member *member, rv_visit visit, void *user);
 
 /** When an ensemble fit is over, and which members are the elites. */
@@ -99,5 +111,5 @@ typedef struct rv_fit_watch {
 void rv_fit_watch_init(const rv_model_cfg *cfg, rv_fit_watch *watch);
 /** Tell it all members' holdout losses of an epoch, in member order. @return true when the fit is over */
 bool rv_fit_watch_epoch(rv_fit_watch *watch, const double *holdout_loss);
-/** The elites: the members of least loss, ties to the lower number. @param[out] elites (cfg->elites) */
+/** The elites: the members of least loss, ties to the lower number. @param[out] elites (n_elites), best first */
 void rv_elites(int n_members, int n_elites, const double *holdout_loss, int *elites);
