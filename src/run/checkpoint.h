@@ -1,0 +1,68 @@
+/* checkpoint.h - all state of a run at the end of a tick, as a folder with one file per unit:
+ *
+ *   RUN/checkpoints/tick_00000020/manifest.json            what belongs to it, with sizes and hashes
+ *                                 env_0.safetensors        state_file.h
+ *                                 learner.safetensors ...
+ *
+ * Files are keyed by unit, never by rank, so any number of ranks can go on from them. A checkpoint is there as a
+ * whole or not at all: it grows in .tick_00000020.partial and gets its name by one rename, after everything in it
+ * has reached the disk. A leftover under a dotted name is never taken for a checkpoint. A committed folder that is
+ * not right is an error that names the file and what to do, never "no checkpoint".
+ *
+ *   rank 0: rv_checkpoint_begin -> every rank: rv_checkpoint_save_unit for each of its units ->
+ *   rank 0, with everybody's infos: rv_checkpoint_commit
+ *
+ * manifest = { "format": "reverie checkpoint", "version": 1, "tick": 20, "step": 5000,
+ *              "config_hash": "9f3a0c5b7d1e2f48", "units": [ { "name": "env_0", "bytes": 1234, "hash": "..." }, ... ],
+ *              "hash": XXH3-128 of this object without "hash", printed without blanks }
+ */
+#pragma once
+#include "base/file.h"
+#include "run/state_file.h"
+
+enum { RV_CHECKPOINT_UNITS = 65536, RV_CHECKPOINT_MANIFEST_MAX = 16 << 20 /* bytes */ };
+
+/** A committed checkpoint. */
+typedef struct rv_checkpoint {
+    char folder[RV_PATH]; /* RUN/checkpoints/tick_00000020 */
+    int64_t tick;         /* the last tick it holds */
+    int64_t step;         /* real steps done by then */
+    uint64_t config_hash; /* rv_config_hash of the run */
+    int n_units;
+    rv_state_info *units; /* (n_units), env_2 before env_10; owned */
+} rv_checkpoint;
+
+/** Make the empty partial folder of a tick; whatever an interrupted checkpoint left is removed.
+ * @return RV_OK; RV_E_EXISTS when the tick's checkpoint is committed already; RV_E_IO */
+rv_status rv_checkpoint_begin(const char *run_dir, int64_t tick);
+
+/** Write one unit into the partial folder, by the rank that hosts it.
+ * @param[in] name letters, digits and _ . - without a leading dot; @param[out] info_out for rv_checkpoint_commit */
+rv_status rv_checkpoint_save_unit(const char *run_dir, int64_t tick, const char *name, rv_unit_show show, void *unit,
+                                  rv_state_info *info_out);
+
+/** Write the manifest, give the folder its name, then remove all but the newest `keep` checkpoints (a failure to
+ * remove is a warning). The manifest does not depend on the order of infos.
+ * @param[in] infos (n), all units; keep >= 1
+ * @return RV_OK; RV_E_EXISTS; RV_E_IO; RV_E_INTERNAL (a unit twice, a file that is missing or of another size) */
+rv_status rv_checkpoint_commit(const char *run_dir, int64_t tick, int64_t step, uint64_t config_hash, int n,
+                               const rv_state_info *infos, int keep);
+
+/** The newest committed checkpoint of a run; sizes of its files are checked, hashes when a unit is loaded.
+ * @return RV_OK; RV_E_NOINPUT: no such run, or no checkpoint in it; RV_E_DATA: the newest is corrupt (the text says
+ * what, and which older one there is); RV_E_IO. The caller clears *out. */
+rv_status rv_checkpoint_newest(const char *run_dir, rv_checkpoint *out);
+void rv_checkpoint_clear(rv_checkpoint *checkpoint);
+
+/** The row of a unit. @return RV_OK; RV_E_DATA when the checkpoint holds no such unit */
+rv_status rv_checkpoint_find(const rv_checkpoint *checkpoint, const char *name, const rv_state_info **out);
+
+/** Compare a unit's file with the manifest's hash. @return RV_OK; RV_E_DATA; RV_E_IO */
+rv_status rv_checkpoint_verify(const rv_checkpoint *checkpoint, const rv_state_info *info);
+
+/** rv_checkpoint_find, rv_checkpoint_verify, then rv_state_load. */
+rv_status rv_checkpoint_load_unit(const rv_checkpoint *checkpoint, const char *name, rv_unit_show show, void *unit);
+
+/** Read a manifest; folder stays empty. name stands for the file in messages. Untrusted bytes are safe.
+ * @return RV_OK; RV_E_DATA; RV_E_NOMEM. The caller clears *out. */
+rv_status rv_checkpoint_parse(const char *name, const char *text, size_t n, rv_checkpoint *out);
