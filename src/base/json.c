@@ -43,6 +43,6 @@ rv_status rv_json_print(json_t *root)
     RV_CHECK(root, RV_E_NOMEM, "cannot print JSON: out of memory");
     int failed = json_dumpf(root, stdout, JSON_INDENT(2)) != 0 || putchar('\n') == EOF || fflush(stdout) != 0;
     json_decref(root);
-    RV_CHECK(!failed, RV_E_IO, "cannot write to stdout");
+    RV_CHECK(!failed, RV_E_IO, "cannot write to standard output");
     return RV_OK;
 }

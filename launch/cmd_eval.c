@@ -1,0 +1,185 @@
+/* cmd_eval.c - `reverie eval`: what the policy of a run's newest checkpoint is worth. */
+#include "agent/evaluate.h"
+#include "agent/sac.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "launch/commands.h"
+#include "run/checkpoint.h"
+#include "run/config.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: reverie eval RUN [--episodes N] [--seed S] [--json]\n"
+    "\n"
+    "Runs episodes of the run's task with the policy of its newest checkpoint, on the mean action, and prints mean,\n"
+    "standard deviation (over the episodes), least and largest return, and the mean length. The same checkpoint,\n"
+    "seed and N give the same numbers. The starts are others than those of the evaluations during training.\n"
+    "\n"
+    "  --episodes N  how many; eval.episodes of the run's config.yaml unless given\n"
+    "  --seed S      of the starts; the run's seed unless given\n"
+    "  --json        print JSON, with the return of every episode\n"
+    "\n"
+    "examples:\n"
+    "  reverie eval runs/hopper\n"
+    "  reverie eval runs/hopper --episodes 100 --seed 7\n"
+    "  reverie eval runs/hopper --json | jq .mean\n";
+
+typedef struct options {
+    int64_t episodes, seed;
+} options;
+
+static const rv_field option_fields[] = {
+    {"episodes", RV_T_I64, RV_FIELD_AT(options, episodes), "10", 1, 100000, "episodes", NULL, "", 0},
+    {"seed", RV_T_I64, RV_FIELD_AT(options, seed), "0", 0, 9007199254740991.0, "", NULL, "", 0},
+    {.name = NULL},
+};
+
+typedef struct arguments {
+    const char *run;
+    const char *values[2]; /* text of each option, NULL when not given */
+    bool json;
+} arguments;
+
+static rv_status read_arguments(int argc, char **argv, arguments *out)
+{
+    arguments a = {.run = NULL};
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i];
+        if (strcmp(word, "--json") == 0) {
+            a.json = true;
+        } else if (word[0] == '-') {
+            const rv_field *field = strncmp(word, "--", 2) == 0 ? rv_field_find(option_fields, word + 2) : NULL;
+            RV_CHECK(field, RV_E_USAGE, "eval: unknown option '%s'; see 'reverie eval --help'", word);
+            RV_CHECK(i + 1 < argc, RV_E_USAGE, "eval: %s needs a value; see 'reverie eval --help'", word);
+            options tried;
+            if (rv_field_parse(field, argv[++i], &tried) != RV_OK)
+                return rv_raise(RV_E_USAGE, "eval: %s: %s", word, rv_error_last()->text);
+            a.values[field - option_fields] = argv[i];
+        } else {
+            RV_CHECK(!a.run, RV_E_USAGE, "eval: one run too many: '%s'; see 'reverie eval --help'", word);
+            a.run = word;
+        }
+    }
+    RV_CHECK(a.run, RV_E_USAGE, "eval: expected a run; see 'reverie eval --help'");
+    *out = a;
+    return RV_OK;
+}
+
+/* what the episodes add up to */
+typedef struct summary {
+    double mean, std, min, max, length;
+    int n_terminated;
+} summary;
+
+static summary summarise(int n, const rv_episode *episodes)
+{
+    summary s = {.min = INFINITY, .max = -INFINITY};
+    for (int i = 0; i < n; i++) {
+        s.mean += episodes[i].total / n;
+        s.length += (double)episodes[i].length / n;
+        s.min = fmin(s.min, episodes[i].total);
+        s.max = fmax(s.max, episodes[i].total);
+        s.n_terminated += episodes[i].terminated;
+    }
+    double squares = 0;
+    for (int i = 0; i < n; i++)
+        squares += (episodes[i].total - s.mean) * (episodes[i].total - s.mean);
+    s.std = sqrt(squares / n);
+    return s;
+}
+
+static json_t *summary_json(const rv_config *config, const rv_checkpoint *c, const options *o, const summary *s,
+                            const rv_episode *episodes)
+{
+    json_t *returns = json_array();
+    for (int64_t i = 0; i < o->episodes; i++)
+        json_array_append_new(returns, json_real(episodes[i].total));
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:i, s:o}", "env", config->env.name, "tick",
+                     (json_int_t)c->tick, "step", (json_int_t)c->step, "seed", (json_int_t)o->seed, "episodes",
+                     (json_int_t)o->episodes, "mean", s->mean, "std", s->std, "min", s->min, "max", s->max, "length",
+                     s->length, "terminated", s->n_terminated, "returns", returns);
+}
+
+static rv_status print(const rv_config *config, const rv_checkpoint *c, const options *o, const rv_episode *episodes,
+                       bool json)
+{
+    summary s = summarise((int)o->episodes, episodes);
+    if (json)
+        return rv_json_print(summary_json(config, c, o, &s, episodes));
+    printf("%s, checkpoint of tick %lld (step %lld), %lld episodes, seed %lld\n", config->env.name, (long long)c->tick,
+           (long long)c->step, (long long)o->episodes, (long long)o->seed);
+    printf("return  mean %.4f  std %.4f  min %.4f  max %.4f\n", s.mean, s.std, s.min, s.max);
+    printf("length  mean %.1f, %d terminated\n", s.length, s.n_terminated);
+    return rv_cmd_flush();
+}
+
+static rv_status show_learner(void *unit, rv_visit visit, void *user)
+{
+    return rv_sac_visit(unit, visit, user);
+}
+
+/* all episodes of the checkpoint's policy; episodes (o->episodes) */
+static rv_status run_episodes(const rv_config *config, const rv_checkpoint *c, const options *o, rv_episode *episodes)
+{
+    rv_status status = RV_OK;
+    rv_env *env = NULL;
+    rv_sac *sac = NULL;
+    rv_mlp_tape tape = {.max_rows = 0};
+    float *scratch = NULL;
+    RV_TRY(rv_env_create(config->env.name, &env));
+    const rv_env_spec *spec = rv_env_spec_of(env);
+    RV_TRY_GOTO(rv_sac_create(&config->policy, spec->n_obs, spec->n_act, (uint64_t)config->root.seed, &sac), done);
+    RV_TRY_GOTO(rv_checkpoint_load_unit(c, "learner", show_learner, sac), done);
+    RV_TRY_GOTO(rv_mlp_tape_create(&sac->actor, 1, &tape), done);
+    RV_TRY_GOTO(RV_NEW(scratch, spec->n_obs + spec->n_act), done);
+    for (int i = 0; i < (int)o->episodes; i++)
+        RV_TRY_GOTO(rv_evaluate_episode(env, &sac->actor, sac->params, (uint64_t)o->seed, RV_EVALUATION_BY_HAND, i,
+                                        &tape, scratch, &episodes[i]),
+                    done);
+done:
+    rv_mem_free(&scratch);
+    rv_mlp_tape_clear(&tape);
+    rv_sac_destroy(&sac);
+    rv_env_destroy(&env);
+    return status;
+}
+
+static rv_status eval_run(const arguments *a)
+{
+    rv_status status = RV_OK;
+    rv_config config;
+    rv_checkpoint c = {.units = NULL};
+    rv_episode *episodes = NULL;
+    char path[RV_PATH];
+    RV_TRY(rv_checkpoint_newest(a->run, &c));
+    RV_TRY_GOTO(rv_path_join(a->run, "config.yaml", path), done);
+    RV_TRY_GOTO(rv_config_load(path, 0, NULL, &config), done);
+    RV_CHECK_GOTO(rv_config_hash(&config) == c.config_hash, RV_E_CONFIG, done,
+                  "'%s' is not the configuration that checkpoint '%s' was made with (hash %016llx against %016llx)",
+                  path, c.folder, rv_config_hash(&config), (unsigned long long)c.config_hash);
+    options o = {.episodes = config.eval.episodes, .seed = config.root.seed};
+    for (int i = 0; i < 2; i++)
+        if (a->values[i])
+            RV_TRY_GOTO(rv_field_parse(&option_fields[i], a->values[i], &o), done);
+    RV_TRY_GOTO(RV_NEW(episodes, o.episodes), done);
+    RV_TRY_GOTO(run_episodes(&config, &c, &o, episodes), done);
+    RV_TRY_GOTO(print(&config, &c, &o, episodes, a->json), done);
+done:
+    rv_mem_free(&episodes);
+    rv_checkpoint_clear(&c);
+    return status;
+}
+
+int rv_cmd_eval(int argc, char **argv)
+{
+    arguments a;
+    if (rv_cmd_wants_help(argc, argv)) {
+        fputs(usage, stdout);
+        return rv_cmd_finish(rv_cmd_flush());
+    }
+    rv_status status = read_arguments(argc, argv, &a);
+    return rv_cmd_finish(status != RV_OK ? status : eval_run(&a));
+}
