@@ -25,15 +25,19 @@ typedef struct rv_frame {
     } values[RV_FRAME_VALUES];
 } rv_frame;
 
-/** Empty frame of a unit. */
+/** Empty frame of a unit; role: shorter than RV_FRAME_ROLE. */
 void rv_frame_init(rv_frame *frame, const char *role, int64_t unit, int64_t tick, int64_t step);
 
-/** Add a value; one that does not fit any more is an error (RV_E_INTERNAL). */
+/** Add a value; one that does not fit any more or is there already, and a bad name, are errors (RV_E_INTERNAL).
+ * Roles call rv_metric_add (run/metrics.h), which knows the names. */
 rv_status rv_frame_add(rv_frame *frame, const char *name, double value);
 
-/** @param[out] bytes (RV_FRAME_MAX_BYTES), *n_out bytes used */
+/** The members in the order above, numbers in msgpack's shortest form: equal frames give equal bytes.
+ * @param[out] bytes (RV_FRAME_MAX_BYTES), *n_out bytes used
+ * @return RV_OK; RV_E_INTERNAL (empty or unterminated role, impossible number of values) */
 rv_status rv_frame_encode(const rv_frame *frame, unsigned char *bytes, size_t *n_out);
 
-/** Strict: every member once, no others, right types, no trailing bytes, names of printable ASCII.
- * @return RV_OK; RV_E_PROTOCOL saying what is wrong. Untrusted bytes are safe. */
+/** Strict: every member once in any order, no others, right types (whole numbers in any width that holds them, floats
+ * of 64 bits), no trailing bytes; role and metric names of printable ASCII without space, comma, quote and backslash.
+ * @return RV_OK; RV_E_PROTOCOL saying what is wrong. Untrusted bytes are safe; no memory is allocated. */
 rv_status rv_frame_decode(const unsigned char *bytes, size_t n, rv_frame *out);
