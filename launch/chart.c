@@ -1,0 +1,290 @@
+#include "launch/chart.h"
+
+#include "base/memory.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { MAX_OUTPUT = 1 << 26 };
+
+/* told apart also by people who see fewer colours (Okabe and Ito 2008) */
+static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555"};
+static const char *const marks[] = {"*", "o", "+", "x", "#", "@", "%"};
+enum { N_STYLES = sizeof colours / sizeof colours[0] };
+
+/* A gnuplot string: every byte that could mean something (quotes, backquotes, backslashes, mark-up) as \ooo. */
+static void put_quoted(FILE *script, const char *text)
+{
+    fputc('"', script);
+    for (; *text; text++) {
+        unsigned char byte = (unsigned char)*text;
+        if (byte < ' ' || byte == 127)
+            byte = '?';
+        fprintf(script, isalnum(byte) ? "%c" : "\\%03o", byte);
+    }
+    fputc('"', script);
+}
+
+static void put_label(FILE *script, const char *command, const char *text)
+{
+    fprintf(script, "set %s ", command);
+    put_quoted(script, text);
+    fputs(" noenhanced\n", script);
+}
+
+/* A curve's points as a block named $c0, $c1, ... of x, y, low, high. */
+static void put_curve(FILE *script, const rv_curve *curve, int i)
+{
+    fprintf(script, "$c%d << END\n", i);
+    for (int64_t k = 0; k < curve->n; k++) {
+        double band = curve->band && isfinite(curve->band[k]) ? curve->band[k] : 0;
+        fprintf(script, "%.17g %.17g %.17g %.17g\n", curve->x[k], curve->y[k], curve->y[k] - band, curve->y[k] + band);
+    }
+    fputs("END\n", script);
+    if (curve->n_faint > 0) {
+        fprintf(script, "$f%d << END\n", i);
+        for (int64_t k = 0; k < curve->n_faint; k++)
+            fprintf(script, "%.17g %.17g\n", curve->faint_x[k], curve->faint_y[k]);
+        fputs("END\n", script);
+    }
+}
+
+/* The same as a dense row of points, because characters joined by lines are hard to read. */
+static void put_dense_curve(FILE *script, const rv_curve *curve, int i)
+{
+    const int64_t n_between = curve->n > 1 ? 1 + 4000 / curve->n : 1;
+    fprintf(script, "$c%d << END\n", i);
+    for (int64_t k = 0; k < curve->n; k++)
+        for (int64_t j = 0; j < (k + 1 < curve->n ? n_between : 1); j++) {
+            double share = (double)j / (double)n_between;
+            double next_x = k + 1 < curve->n ? curve->x[k + 1] : curve->x[k];
+            double next_y = k + 1 < curve->n ? curve->y[k + 1] : curve->y[k];
+            fprintf(script, "%.17g %.17g\n", curve->x[k] + share * (next_x - curve->x[k]),
+                    curve->y[k] + share * (next_y - curve->y[k]));
+        }
+    fputs("END\n", script);
+}
+
+static void put_picture(FILE *script, const rv_chart *chart)
+{
+    fputs("set border 3 lc rgb '#888888'\n"
+          "set tics nomirror out scale 0.5 textcolor rgb '#333333'\n"
+          "set grid lc rgb '#e4e4e4' lt 1 lw 1\n"
+          "set key bmargin center horizontal noenhanced textcolor rgb '#333333' samplen 3 height 2\n"
+          "set lmargin 11\n"
+          "set rmargin 4\n",
+          script);
+    int n_faint = 0;
+    const char *comma = "plot ";
+    for (int i = 0; i < chart->n_curves; i++)
+        if (chart->curves[i].band) {
+            fprintf(script,
+                    "%s$c%d using 1:3:4 with filledcurves fs transparent solid 0.15 noborder lc rgb '%s' notitle",
+                    comma, i, colours[i % N_STYLES]);
+            comma = ", ";
+        }
+    for (int i = 0; i < chart->n_curves; i++)
+        if (chart->curves[i].n_faint > 0) {
+            fprintf(script, "%s$f%d using 1:2 with lines lw 1.5 lc rgb '#90%s' ", comma, i, colours[i % N_STYLES] + 1);
+            comma = ", ";
+            if (n_faint++ == 0 && chart->n_curves == 1) {
+                fputs("title ", script);
+                put_quoted(script, chart->faint_label);
+            } else {
+                fputs("notitle", script);
+            }
+        }
+    for (int i = 0; i < chart->n_curves; i++) {
+        const rv_curve *curve = &chart->curves[i];
+        /* points show where the curve was measured, as long as they can be told apart */
+        fprintf(script, "%s$c%d using 1:2 with %s lw 2.5 pt 7 ps 0.6 dt %d lc rgb '%s' title ", comma, i,
+                curve->n <= 60 ? "linespoints" : "lines", 1 + i / N_STYLES, colours[i % N_STYLES]);
+        put_quoted(script, curve->label);
+        comma = ", ";
+    }
+    fputc('\n', script);
+}
+
+static bool has_utf8_locale(void)
+{
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    for (int i = 0; i < 3; i++) {
+        const char *value = getenv(names[i]);
+        if (value && *value)
+            return strcasestr(value, "utf-8") || strcasestr(value, "utf8");
+    }
+    return false;
+}
+
+static void put_text(FILE *script, const rv_chart *chart, bool has_colour)
+{
+    bool is_utf8 = has_utf8_locale();
+    fputs("set border 3\nset tics nomirror\nset key outside bottom center horizontal noenhanced\n", script);
+    for (int i = 0; i < chart->n_curves; i++) {
+        /* with colours, or with one curve, one mark does for all */
+        bool is_dot = is_utf8 && (has_colour || chart->n_curves == 1);
+        fprintf(script, "%s$c%d using 1:2 with points pt '%s' lc rgb '%s' title ", i == 0 ? "plot " : ", ", i,
+                is_dot ? "•" : marks[i % N_STYLES], colours[i % N_STYLES]);
+        put_quoted(script, chart->curves[i].label);
+    }
+    fputc('\n', script);
+}
+
+static void put_script(FILE *script, const rv_chart *chart, rv_chart_format format, int width, int height)
+{
+    bool is_text = format == RV_CHART_TEXT || format == RV_CHART_COLOUR;
+    if (format == RV_CHART_PNG)
+        fprintf(script, "set terminal pngcairo size %d,%d font 'sans,13' noenhanced background rgb 'white'\n", width,
+                height);
+    else if (format == RV_CHART_SVG)
+        fprintf(script, "set terminal svg size %d,%d font 'sans,16' noenhanced background rgb 'white'\n", width,
+                height);
+    else
+        fprintf(script, "set terminal dumb size %d,%d %s noenhanced\n", width, height,
+                format == RV_CHART_COLOUR ? "ansi256" : "mono");
+    fputs("set encoding utf8\n", script);
+    put_label(script, "title", chart->title);
+    put_label(script, "xlabel", chart->x_label);
+    put_label(script, "ylabel", chart->y_label);
+    if (!is_text)
+        fputs("set title font ',16' textcolor rgb '#222222'\n"
+              "set xlabel textcolor rgb '#333333'\nset ylabel textcolor rgb '#333333'\n",
+              script);
+    for (int i = 0; i < chart->n_curves; i++) {
+        if (is_text)
+            put_dense_curve(script, &chart->curves[i], i);
+        else
+            put_curve(script, &chart->curves[i], i);
+    }
+    if (is_text)
+        put_text(script, chart, format == RV_CHART_COLOUR);
+    else
+        put_picture(script, chart);
+}
+
+/* A nameless file in memory that holds n bytes, read from its start. */
+static rv_status memory_file(const char *bytes, size_t n, int *out)
+{
+    int fd = memfd_create("reverie", MFD_CLOEXEC);
+    RV_CHECK(fd >= 0, RV_E_OS, "cannot make a file in memory: %s", strerror(errno));
+    for (size_t done = 0; done < n;) {
+        ssize_t now = write(fd, bytes + done, n - done);
+        if (now < 0 && errno != EINTR) {
+            rv_status status = rv_raise(RV_E_OS, "cannot write to a file in memory: %s", strerror(errno));
+            close(fd);
+            return status;
+        }
+        done += now > 0 ? (size_t)now : 0;
+    }
+    lseek(fd, 0, SEEK_SET);
+    *out = fd;
+    return RV_OK;
+}
+
+static rv_status read_memory_file(int fd, char **out, size_t *n_out)
+{
+    off_t size = lseek(fd, 0, SEEK_END);
+    RV_CHECK(size >= 0 && size <= MAX_OUTPUT, RV_E_DATA, "gnuplot's output has %lld bytes, expected at most %d",
+             (long long)size, MAX_OUTPUT);
+    char *bytes = NULL;
+    RV_TRY(RV_NEW(bytes, size + 1));
+    size_t n = 0;
+    while (n < (size_t)size) {
+        ssize_t now = pread(fd, bytes + n, (size_t)size - n, (off_t)n);
+        if (now == 0 || (now < 0 && errno != EINTR))
+            break;
+        n += now > 0 ? (size_t)now : 0;
+    }
+    *out = bytes;
+    *n_out = n;
+    return RV_OK;
+}
+
+/* Run gnuplot on these three files; what it said on failure goes into the error. */
+static rv_status run_gnuplot(int in, int out, int err)
+{
+    /* -d: no settings of the machine or the user */
+    char *argv[] = {(char[]){"gnuplot"}, (char[]){"-d"}, NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
+    pid_t child = 0;
+    int code = posix_spawnp(&child, argv[0], &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    RV_CHECK(code != ENOENT, RV_E_UNAVAILABLE,
+             "gnuplot is not installed; run: apt-get install gnuplot-nox (or launch/install-deps)");
+    RV_CHECK(code == 0, RV_E_OS, "cannot start gnuplot: %s", strerror(code));
+    int end = 0;
+    while (waitpid(child, &end, 0) < 0)
+        RV_CHECK(errno == EINTR, RV_E_OS, "cannot wait for gnuplot: %s", strerror(errno));
+    if (WIFEXITED(end) && WEXITSTATUS(end) == 0)
+        return RV_OK;
+
+    char *said = NULL;
+    size_t n = 0;
+    RV_TRY(read_memory_file(err, &said, &n));
+    for (char *p = said; *p; p++)
+        if (*p == '\n')
+            *p = ' ';
+    rv_status status =
+        rv_raise(RV_E_UNAVAILABLE, "gnuplot failed (%s %d): %.300s", WIFSIGNALED(end) ? "signal" : "exit code",
+                 WIFSIGNALED(end) ? WTERMSIG(end) : WEXITSTATUS(end), n > 0 ? said : "it said nothing");
+    rv_mem_free(&said);
+    return status;
+}
+
+rv_status rv_chart_draw(const rv_chart *chart, rv_chart_format format, int width, int height, char **out, size_t *n_out)
+{
+    rv_status status = RV_OK;
+    char *text = NULL;
+    size_t n_text = 0;
+    int in = -1;
+    int drawn = -1;
+    int said = -1;
+    FILE *script = open_memstream(&text, &n_text);
+    RV_CHECK(script, RV_E_NOMEM, "cannot make the chart's script: out of memory");
+    put_script(script, chart, format, width, height);
+    bool is_written = fclose(script) == 0;
+    RV_CHECK_GOTO(is_written, RV_E_NOMEM, done, "cannot make the chart's script: out of memory");
+    RV_TRY_GOTO(memory_file(text, n_text, &in), done);
+    RV_TRY_GOTO(memory_file(NULL, 0, &drawn), done);
+    RV_TRY_GOTO(memory_file(NULL, 0, &said), done);
+    RV_TRY_GOTO(run_gnuplot(in, drawn, said), done);
+    RV_TRY_GOTO(read_memory_file(drawn, out, n_out), done);
+done:
+    if (in >= 0)
+        close(in);
+    if (drawn >= 0)
+        close(drawn);
+    if (said >= 0)
+        close(said);
+    free(text);
+    return status;
+}
+
+void rv_chart_clear(rv_chart *chart)
+{
+    for (int i = 0; i < chart->n_curves; i++) {
+        rv_curve *curve = &chart->curves[i];
+        rv_mem_free(&curve->x);
+        rv_mem_free(&curve->y);
+        rv_mem_free(&curve->band);
+        rv_mem_free(&curve->faint_x);
+        rv_mem_free(&curve->faint_y);
+    }
+    rv_mem_free(&chart->curves);
+    chart->n_curves = 0;
+}

@@ -1,0 +1,43 @@
+/* chart.h - draw curves with gnuplot, as a picture or as text.
+ *
+ * gnuplot gets numbers and quoted labels, never a path: what it draws comes back as bytes.
+ */
+#pragma once
+#include "base/status.h"
+
+#include <stdint.h>
+
+enum { RV_CHART_LABEL = 128, RV_CHART_CURVES = 64 };
+
+typedef enum rv_chart_format {
+    RV_CHART_PNG,
+    RV_CHART_SVG,
+    RV_CHART_TEXT,   /* characters; UTF-8 when the locale has it */
+    RV_CHART_COLOUR, /* the same with terminal colours */
+} rv_chart_format;
+
+/** One curve; x ascending. The arrays belong to the curve (rv_chart_clear). */
+typedef struct rv_curve {
+    char label[RV_CHART_LABEL];
+    int64_t n;
+    double *x, *y; /* (n) */
+    double *band;  /* (n) half width of the band around y; NULL: none */
+    /* a second, faint line under the curve; pictures only */
+    int64_t n_faint;
+    double *faint_x, *faint_y; /* (n_faint) */
+} rv_curve;
+
+typedef struct rv_chart {
+    char title[RV_CHART_LABEL], x_label[RV_CHART_LABEL], y_label[RV_CHART_LABEL];
+    char faint_label[RV_CHART_LABEL]; /* what the faint lines are; shown when there is one */
+    int n_curves;
+    rv_curve *curves; /* (n_curves) */
+} rv_chart;
+
+/** Draw. @param[in] width, height pixels, or characters of text.
+ * @param[out] out n_out bytes and a NUL; the caller frees (rv_mem_free)
+ * @return RV_OK; RV_E_UNAVAILABLE (gnuplot is missing or failed: its own words); RV_E_OS; RV_E_NOMEM */
+rv_status rv_chart_draw(const rv_chart *chart, rv_chart_format format, int width, int height, char **out,
+                        size_t *n_out);
+
+void rv_chart_clear(rv_chart *chart);
