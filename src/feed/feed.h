@@ -61,7 +61,8 @@ void rv_feed_push_destroy(rv_feed_push **push);
 /** Connect, in the background and again whenever the connection is lost: an endpoint that is not there is no error. */
 rv_status rv_feed_sub_create(const char *endpoint, rv_feed_sub **out);
 /** Next frame; *got false when none came within timeout_ms, on a signal, and at the end (rv_feed_sub_ended). *missed
- * grows by what the publication dropped since the first message seen. @return RV_OK; RV_E_PROTOCOL; RV_E_IO */
+ * grows by what the publication dropped since the first message seen of this hub. @return RV_OK; RV_E_PROTOCOL; RV_E_IO
+ */
 rv_status rv_feed_sub_next(rv_feed_sub *sub, int timeout_ms, rv_frame *out, bool *got, uint64_t *missed);
 /** The hub has said that no more will come. */
 bool rv_feed_sub_ended(const rv_feed_sub *sub);

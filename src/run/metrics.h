@@ -1,0 +1,86 @@
+/* metrics.h - the table of everything a run measures. Names are Stable-Baselines3's where it has one. Adding a metric
+ * is one row here; a role then calls rv_metric_add.
+ */
+#pragma once
+#include "base/hash.h"
+#include "feed/frame.h"
+
+/* id, name, unit ("" when it has none), depends on wall time or layout (left out of the run's hash), help */
+// clang-format off
+#define RV_METRIC_MAP(X)                                                                                               \
+    X(RV_M_EP_REW_MEAN,       "rollout/ep_rew_mean",      "reward",  false, "mean return of the latest training episodes")\
+    X(RV_M_EP_LEN_MEAN,       "rollout/ep_len_mean",      "steps",   false, "mean length of the latest training episodes")\
+    X(RV_M_EVAL_REWARD,       "eval/mean_reward",         "reward",  false, "mean return of the evaluation's episodes")\
+    X(RV_M_EVAL_STD,          "eval/std_reward",          "reward",  false, "standard deviation of their returns")       \
+    X(RV_M_EVAL_LENGTH,       "eval/mean_ep_length",      "steps",   false, "their mean length")                         \
+    X(RV_M_CRITIC_LOSS,       "train/critic_loss",        "reward^2", false, "L_Q, mean over the tick's updates")        \
+    X(RV_M_ACTOR_LOSS,        "train/actor_loss",         "reward",  false, "L_pi, mean over the tick's updates")        \
+    X(RV_M_ENT_COEF,          "train/ent_coef",           "reward/nat", false, "temperature alpha")                      \
+    X(RV_M_ENTROPY,           "train/entropy",            "nats",    false, "mean -log pi(a|s), mean over the tick's updates")\
+    X(RV_M_Q_MEAN,            "train/q_mean",             "reward",  false, "mean Q_1(s,a), mean over the tick's updates")\
+    X(RV_M_N_UPDATES,         "train/n_updates",          "updates", false, "policy updates since the start of the run") \
+    X(RV_M_IMAGINED_SHARE,    "train/imagined_share",     "",        false, "part of the minibatch that is imagined")    \
+    X(RV_M_TOTAL_TIMESTEPS,   "time/total_timesteps",     "steps",   false, "real steps since the start of the run")     \
+    X(RV_M_FPS,               "time/fps",                 "steps/s", true,  "real steps per second of wall time")        \
+    X(RV_M_TIME_ELAPSED,      "time/time_elapsed",        "s",       true,  "wall time since the run was started or resumed")\
+    X(RV_M_MODEL_TRAIN_LOSS,  "model/train_loss",         "",        false, "training loss of a member, last epoch of its fit")\
+    X(RV_M_MODEL_HOLDOUT_LOSS, "model/holdout_loss",      "",        false, "mean squared error on the held-out rows")\
+    X(RV_M_MODEL_EPOCHS,      "model/epochs",             "epochs",  false, "epochs of the fit")                         \
+    X(RV_M_MODEL_IS_ELITE,    "model/is_elite",           "",        false, "1 for a member that rollouts use, else 0")  \
+    X(RV_M_MODEL_ROWS,        "model/n_rows",             "rows",    false, "rows that the fit trained on")              \
+    X(RV_M_IMAGINE_ROWS,      "imagine/rows",             "rows",    false, "imagined rows made")                        \
+    X(RV_M_IMAGINE_LENGTH_MEAN, "imagine/length_mean",    "steps",   false, "mean length of the branches made")          \
+    X(RV_M_IMAGINE_TERMINATED, "imagine/terminated_share", "",       false, "part of the branches that terminated")      \
+    X(RV_M_IMAGINE_STOPPED,   "imagine/stopped_share",    "",        false, "part of the branches stopped for disagreement")\
+    X(RV_M_IMAGINE_LENGTH,    "imagine/length",           "steps",   false, "longest branch that the schedule allows")   \
+    X(RV_M_REAL_ROWS,         "data/real_rows",           "rows",    false, "rows in the real buffer")                   \
+    X(RV_M_IMAGINED_ROWS,     "data/imagined_rows",       "rows",    false, "rows in the imagined buffer")               \
+    X(RV_M_WORK_S,            "time/work_s",              "s",       true,  "a rank's time at work in the tick")         \
+    X(RV_M_WAIT_S,            "time/wait_s",              "s",       true,  "a rank's time waiting for others")          \
+    X(RV_M_EXCHANGE_S,        "time/exchange_s",          "s",       true,  "a rank's time moving data")
+// clang-format on
+
+typedef enum rv_metric {
+#define RV_METRIC_ENUM(id, name, unit, is_wall, help) id,
+    RV_METRIC_MAP(RV_METRIC_ENUM)
+#undef RV_METRIC_ENUM
+        RV_N_METRICS
+} rv_metric;
+
+/* The role whose frame ends a rank's tick: its unit is the rank's number, its values are the time ledger. */
+#define RV_ROLE_RANK "rank"
+
+typedef struct rv_metric_info {
+    const char *name, *unit, *help;
+    bool is_wall;
+} rv_metric_info;
+
+/** The row of a metric. */
+const rv_metric_info *rv_metric_get(rv_metric metric);
+
+/** The metric of that name. @return RV_OK; RV_E_PROTOCOL "metric 'x' is not in the table" */
+rv_status rv_metric_find(const char *name, rv_metric *out);
+
+/** Add a value to a frame: how roles report. @return RV_OK; RV_E_INTERNAL (twice in one frame, frame full) */
+rv_status rv_metric_add(rv_frame *frame, rv_metric metric, double value);
+
+/* ---- metrics.jsonl ---- */
+
+enum { RV_METRICS_LINE = 4096, RV_NUMBER_TEXT = 32 };
+
+/** One line of JSON without newline:
+ * {"tick":3,"step":750,"role":"model","unit":2,"rank":1,"wall":8.25,"model/train_loss":-1.5}
+ * Numbers are the shortest text that reads back to the same bits; NaN and infinities are null. */
+void rv_metrics_json(const rv_frame *frame, char out[RV_METRICS_LINE]);
+
+/** The shortest of %.15g, %.16g, %.17g that reads back to the same bits; when not finite, not_finite. */
+void rv_number_print(double value, const char *not_finite, char out[RV_NUMBER_TEXT]);
+
+/** Hash of what a run learned: XXH3-128 of one line of text per value in the order (tick, role, unit, name),
+ *   "TICK ROLE UNIT STEP NAME VALUE\n"      VALUE as %.17g, or null
+ * without the role "rank", the members rank and wall, and the metrics that depend on wall time: it is the same for
+ * every layout, and after any stop and resume.
+ * @param[in] path metrics.jsonl; read strictly: each line as rv_metrics_json writes it (members in any order), known
+ * metrics, lines in the order (tick, role, unit), none twice
+ * @return RV_OK; RV_E_NOINPUT; RV_E_DATA with path:line */
+rv_status rv_metrics_hash(const char *path, char text[RV_HASH_TEXT]);

@@ -1,0 +1,324 @@
+#include "run/recorder.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "run/metrics.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { FIRST_CAPACITY = 64, MAX_LINE = RV_METRICS_LINE + 2 };
+
+struct rv_recorder {
+    pthread_mutex_t lock; /* of all that follows */
+    FILE *jsonl, *csv;
+    int n_ranks;
+    int64_t written; /* last tick written */
+    rv_frame *pending;
+    size_t n_pending, capacity;
+    rv_summary summary;
+    rv_status failure; /* the first, with its text */
+    char failure_text[RV_ERROR_TEXT];
+};
+
+/* ---- one tick ---- */
+
+/* order of (tick, role, unit) */
+static int compare_frames(const void *a, const void *b)
+{
+    const rv_frame *x = a;
+    const rv_frame *y = b;
+    int by_role = strcmp(x->role, y->role);
+    if (x->tick != y->tick)
+        return x->tick < y->tick ? -1 : 1;
+    return by_role ? by_role : (x->unit > y->unit) - (x->unit < y->unit);
+}
+
+/* mean over the frames' values of each metric, in the order of the frames, so that it has the same bits in every
+ * layout; n[m] = 0: none */
+static rv_status mean_values(const rv_frame *frames, size_t n_frames, double mean[RV_N_METRICS], int n[RV_N_METRICS])
+{
+    memset(n, 0, RV_N_METRICS * sizeof *n);
+    memset(mean, 0, RV_N_METRICS * sizeof *mean);
+    for (size_t f = 0; f < n_frames; f++)
+        for (int i = 0; i < frames[f].n_values; i++) {
+            rv_metric metric = RV_N_METRICS;
+            RV_TRY(rv_metric_find(frames[f].values[i].name, &metric));
+            mean[metric] += frames[f].values[i].value;
+            n[metric]++;
+        }
+    for (int m = 0; m < RV_N_METRICS; m++)
+        mean[m] /= n[m] > 0 ? n[m] : 1;
+    return RV_OK;
+}
+
+static void write_row(FILE *csv, const rv_summary *s, const double mean[RV_N_METRICS], const int n[RV_N_METRICS])
+{
+    char number[RV_NUMBER_TEXT];
+    rv_number_print(s->wall, "nan", number);
+    fprintf(csv, "%" PRId64 ",%" PRId64 ",%s", s->tick, s->step, number);
+    for (int m = 0; m < RV_N_METRICS; m++) {
+        rv_number_print(mean[m], isnan(mean[m]) ? "nan" : mean[m] > 0 ? "inf" : "-inf", number);
+        fprintf(csv, ",%s", n[m] > 0 ? number : "");
+    }
+    fputc('\n', csv);
+}
+
+static void summarize(rv_summary *s, const double mean[RV_N_METRICS], const int n[RV_N_METRICS])
+{
+    const struct {
+        rv_metric metric;
+        double *at;
+    } latest[] = {{RV_M_EVAL_REWARD, &s->eval_reward},
+                  {RV_M_EP_REW_MEAN, &s->ep_rew_mean},
+                  {RV_M_MODEL_HOLDOUT_LOSS, &s->holdout_loss},
+                  {RV_M_IMAGINED_SHARE, &s->imagined_share},
+                  {RV_M_N_UPDATES, &s->n_updates}};
+    for (size_t i = 0; i < sizeof latest / sizeof *latest; i++)
+        if (n[latest[i].metric] > 0)
+            *latest[i].at = mean[latest[i].metric];
+    s->n_evals += n[RV_M_EVAL_REWARD] > 0;
+}
+
+/* frames: all of one tick, sorted */
+static rv_status write_tick(rv_recorder *r, const rv_frame *frames, size_t n_frames)
+{
+    double mean[RV_N_METRICS];
+    int n[RV_N_METRICS];
+    RV_TRY(mean_values(frames, n_frames, mean, n));
+    rv_summary s = r->summary;
+    s.tick = frames[0].tick;
+    s.step = frames[0].step;
+    s.wall = frames[0].wall;
+    for (size_t f = 0; f < n_frames; f++) {
+        char line[RV_METRICS_LINE];
+        rv_metrics_json(&frames[f], line);
+        fprintf(r->jsonl, "%s\n", line);
+        s.step = frames[f].step > s.step ? frames[f].step : s.step;
+        s.wall = fmax(frames[f].wall, s.wall);
+    }
+    write_row(r->csv, &s, mean, n);
+    RV_CHECK(fflush(r->jsonl) == 0 && !ferror(r->jsonl), RV_E_IO, "cannot write metrics.jsonl: %s", strerror(errno));
+    RV_CHECK(fflush(r->csv) == 0 && !ferror(r->csv), RV_E_IO, "cannot write progress.csv: %s", strerror(errno));
+    summarize(&s, mean, n);
+    r->summary = s;
+    r->written = s.tick;
+    return RV_OK;
+}
+
+/* ---- frames ---- */
+
+static rv_status keep(rv_recorder *r, const rv_frame *frame)
+{
+    RV_CHECK(frame->tick > r->written, RV_E_PROTOCOL,
+             "a frame of %s %" PRId64 " for tick %" PRId64 " came after tick %" PRId64 " was complete", frame->role,
+             frame->unit, frame->tick, r->written);
+    for (size_t i = 0; i < r->n_pending; i++)
+        RV_CHECK(compare_frames(&r->pending[i], frame) != 0, RV_E_PROTOCOL,
+                 "two frames of %s %" PRId64 " for tick %" PRId64 ", from ranks %" PRId64 " and %" PRId64, frame->role,
+                 frame->unit, frame->tick, r->pending[i].rank, frame->rank);
+    if (r->n_pending == r->capacity) {
+        size_t capacity = r->capacity ? 2 * r->capacity : FIRST_CAPACITY;
+        RV_TRY(rv_mem_resize(r->n_pending, capacity, sizeof *r->pending, (void **)&r->pending));
+        r->capacity = capacity;
+    }
+    r->pending[r->n_pending++] = *frame;
+    return RV_OK;
+}
+
+/* write the tick if the last of its "rank" frames is here */
+static rv_status finish(rv_recorder *r, int64_t tick)
+{
+    size_t n = 0;
+    int n_ranks = 0;
+    for (size_t i = 0; i < r->n_pending; i++) {
+        n += r->pending[i].tick == tick;
+        n_ranks += r->pending[i].tick == tick && strcmp(r->pending[i].role, RV_ROLE_RANK) == 0;
+    }
+    if (n_ranks < r->n_ranks)
+        return RV_OK;
+    qsort(r->pending, r->n_pending, sizeof *r->pending, compare_frames);
+    RV_CHECK(r->pending[0].tick == tick, RV_E_PROTOCOL, "tick %" PRId64 " is complete before tick %" PRId64, tick,
+             r->pending[0].tick);
+    RV_TRY(write_tick(r, r->pending, n));
+    r->n_pending -= n;
+    memmove(r->pending, r->pending + n, r->n_pending * sizeof *r->pending);
+    return RV_OK;
+}
+
+static rv_status take(rv_recorder *r, const rv_frame *frame)
+{
+    bool ends = strcmp(frame->role, RV_ROLE_RANK) == 0;
+    RV_CHECK(!ends || (frame->unit >= 0 && frame->unit < r->n_ranks), RV_E_PROTOCOL,
+             "a frame of rank %" PRId64 ", expected 0 to %d", frame->unit, r->n_ranks - 1);
+    RV_TRY(keep(r, frame));
+    return ends ? finish(r, frame->tick) : RV_OK;
+}
+
+void rv_recorder_on_frame(void *recorder, const rv_frame *frame)
+{
+    rv_recorder *r = recorder;
+    pthread_mutex_lock(&r->lock);
+    if (r->failure == RV_OK)
+        r->failure = take(r, frame);
+    if (r->failure != RV_OK && !r->failure_text[0])
+        snprintf(r->failure_text, sizeof r->failure_text, "%s", rv_error_last()->text);
+    pthread_mutex_unlock(&r->lock);
+}
+
+rv_status rv_recorder_status(rv_recorder *recorder)
+{
+    pthread_mutex_lock(&recorder->lock);
+    rv_status status = recorder->failure;
+    pthread_mutex_unlock(&recorder->lock);
+    /* the text of a failure does not change any more */
+    RV_CHECK(status == RV_OK, status, "recorder: %s", recorder->failure_text);
+    return RV_OK;
+}
+
+rv_status rv_recorder_sync(rv_recorder *recorder)
+{
+    RV_TRY(rv_recorder_status(recorder));
+    RV_CHECK(fdatasync(fileno(recorder->jsonl)) == 0 && fdatasync(fileno(recorder->csv)) == 0, RV_E_IO,
+             "recorder: cannot flush metrics.jsonl and progress.csv to the disk: %s", strerror(errno));
+    return RV_OK;
+}
+
+void rv_recorder_summary(rv_recorder *recorder, rv_summary *out)
+{
+    pthread_mutex_lock(&recorder->lock);
+    *out = recorder->summary;
+    pthread_mutex_unlock(&recorder->lock);
+}
+
+/* ---- open ---- */
+
+/* the whole number that begins a line after a prefix and is followed by a comma */
+static rv_status line_tick(const char *line, const char *prefix, int64_t *out)
+{
+    size_t n = strlen(prefix);
+    char *end = NULL;
+    errno = 0;
+    long long tick = strncmp(line, prefix, n) == 0 ? strtoll(line + n, &end, 10) : 0;
+    RV_CHECK(end && end != line + n && *end == ',' && errno == 0, RV_E_DATA, "expected a record that begins '%sTICK,'",
+             prefix);
+    *out = tick;
+    return RV_OK;
+}
+
+/* find where the records of first_tick begin; header may be NULL */
+static rv_status find_end(FILE *file, const char *header, const char *prefix, int64_t first_tick, long *end,
+                          int64_t *last)
+{
+    char line[MAX_LINE];
+    *end = 0;
+    *last = -1;
+    for (int64_t i = 1; fgets(line, sizeof line, file); i++) {
+        size_t n = strlen(line);
+        int64_t tick = 0;
+        if (n == 0 || line[n - 1] != '\n') {
+            RV_CHECK(feof(file), RV_E_DATA, "%" PRId64 ": holds a NUL byte or more than %d bytes", i, MAX_LINE - 2);
+            break; /* cut short by a crash */
+        }
+        if (i == 1 && header) {
+            RV_CHECK(strcmp(line, header) == 0, RV_E_DATA,
+                     "1: other columns than this version of reverie writes; move the file away");
+        } else {
+            rv_status status = line_tick(line, prefix, &tick);
+            if (status != RV_OK)
+                return rv_error_prefix(status, "%" PRId64, i);
+            RV_CHECK(tick >= *last, RV_E_DATA, "%" PRId64 ": tick %" PRId64 " after tick %" PRId64, i, tick, *last);
+            if (tick >= first_tick)
+                break;
+            *last = tick;
+        }
+        *end = ftell(file);
+    }
+    return RV_OK;
+}
+
+/* open for appending after the last record before first_tick; a shorter file in one step, so never half of it */
+static rv_status open_cut(const char *path, const char *header, const char *prefix, int64_t first_tick, FILE **out)
+{
+    rv_status status = RV_OK;
+    long end = 0;
+    int64_t last = -1;
+    FILE *file = fopen(path, "a+e");
+    RV_CHECK(file, RV_E_IO, "cannot open '%s': %s", path, strerror(errno));
+    status = find_end(file, header, prefix, first_tick, &end, &last);
+    if (status != RV_OK) {
+        rv_error_prefix(status, "%s", path);
+        goto fail;
+    }
+    RV_CHECK_GOTO(!ferror(file) && ftruncate(fileno(file), end) == 0 && fseek(file, 0, SEEK_END) == 0, RV_E_IO, fail,
+                  "cannot cut '%s' to %ld bytes: %s", path, end, strerror(errno));
+    if (end == 0 && header)
+        fputs(header, file);
+    RV_CHECK_GOTO(fflush(file) == 0, RV_E_IO, fail, "cannot write '%s': %s", path, strerror(errno));
+    if (last + 1 < first_tick)
+        rv_warn("'%s' holds records up to tick %" PRId64 " though the run goes on from tick %" PRId64, path, last,
+                first_tick);
+    *out = file;
+    return RV_OK;
+fail:
+    fclose(file);
+    return status;
+}
+
+static void print_header(char out[MAX_LINE])
+{
+    int n = snprintf(out, MAX_LINE, "tick,step,wall");
+    for (int m = 0; m < RV_N_METRICS; m++)
+        n += snprintf(out + n, (size_t)(MAX_LINE - n), ",%s", rv_metric_get((rv_metric)m)->name);
+    snprintf(out + n, (size_t)(MAX_LINE - n), "\n");
+}
+
+rv_status rv_recorder_open(const char *folder, int n_ranks, int64_t first_tick, rv_recorder **out)
+{
+    rv_status status = RV_OK;
+    rv_recorder *r = NULL;
+    char jsonl[RV_PATH];
+    char csv[RV_PATH];
+    char header[MAX_LINE];
+    RV_TRY(rv_path_join(folder, "metrics.jsonl", jsonl));
+    RV_TRY(rv_path_join(folder, "progress.csv", csv));
+    print_header(header);
+    RV_TRY(RV_NEW(r, 1));
+    pthread_mutex_init(&r->lock, NULL);
+    r->n_ranks = n_ranks;
+    r->written = first_tick - 1;
+    r->summary = (rv_summary){.tick = -1,
+                              .eval_reward = (double)NAN,
+                              .ep_rew_mean = (double)NAN,
+                              .holdout_loss = (double)NAN,
+                              .imagined_share = (double)NAN,
+                              .n_updates = (double)NAN};
+    RV_TRY_GOTO(open_cut(jsonl, NULL, "{\"tick\":", first_tick, &r->jsonl), fail);
+    RV_TRY_GOTO(open_cut(csv, header, "", first_tick, &r->csv), fail);
+    *out = r;
+    return RV_OK;
+fail:
+    rv_recorder_close(&r);
+    return status;
+}
+
+void rv_recorder_close(rv_recorder **at)
+{
+    rv_recorder *r = *at;
+    if (!r)
+        return;
+    if (r->jsonl)
+        fclose(r->jsonl);
+    if (r->csv)
+        fclose(r->csv);
+    rv_mem_free(&r->pending);
+    pthread_mutex_destroy(&r->lock);
+    rv_mem_free(at);
+}
