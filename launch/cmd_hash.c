@@ -1,0 +1,109 @@
+/* cmd_hash.c - `reverie hash`: what a run is, in a few lines that two runs can be compared by. */
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "launch/commands.h"
+#include "run/checkpoint.h"
+#include "run/metrics.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: reverie hash RUN [--json]\n"
+    "\n"
+    "Prints the hash of every unit of the run's newest checkpoint, \"metrics\" for what was recorded (without wall\n"
+    "time and ranks), and \"all\" for everything above it. Two runs of one configuration and seed print the same\n"
+    "lines, on any number of ranks and after any kill and resume. The files are read and compared with the\n"
+    "checkpoint's manifest; a corrupt one is an error.\n"
+    "\n"
+    "  --json  print JSON, with tick and step\n"
+    "\n"
+    "examples:\n"
+    "  reverie hash runs/pendulum\n"
+    "  diff <(reverie hash runs/one) <(reverie hash runs/two) && echo equal\n"
+    "  reverie hash runs/pendulum --json | jq -r .all\n";
+
+typedef struct run_hash {
+    rv_checkpoint checkpoint;
+    char metrics[RV_HASH_TEXT];
+    char all[RV_HASH_TEXT]; /* of the lines above it */
+} run_hash;
+
+static void add_line(rv_hasher *hasher, const char *hash, const char *name)
+{
+    rv_hasher_add(hasher, hash, strlen(hash));
+    rv_hasher_add(hasher, "  ", 2);
+    rv_hasher_add(hasher, name, strlen(name));
+    rv_hasher_add(hasher, "\n", 1);
+}
+
+/* fills *out, whose checkpoint is open */
+static rv_status hash_run(const char *run, run_hash *out)
+{
+    const rv_checkpoint *c = &out->checkpoint;
+    rv_hasher hasher = {NULL};
+    char path[RV_PATH];
+    for (int i = 0; i < c->n_units; i++)
+        RV_TRY(rv_checkpoint_verify(c, &c->units[i]));
+    RV_TRY(rv_path_join(run, "metrics.jsonl", path));
+    RV_TRY(rv_metrics_hash(path, out->metrics));
+    RV_TRY(rv_hasher_create(&hasher));
+    for (int i = 0; i < c->n_units; i++)
+        add_line(&hasher, c->units[i].hash, c->units[i].name);
+    add_line(&hasher, out->metrics, "metrics");
+    rv_hasher_text(&hasher, out->all);
+    rv_hasher_clear(&hasher);
+    return RV_OK;
+}
+
+static rv_status print_text(const run_hash *h)
+{
+    for (int i = 0; i < h->checkpoint.n_units; i++)
+        printf("%s  %s\n", h->checkpoint.units[i].hash, h->checkpoint.units[i].name);
+    printf("%s  metrics\n%s  all\n", h->metrics, h->all);
+    return rv_cmd_flush();
+}
+
+static rv_status print_json(const run_hash *h)
+{
+    json_t *units = json_object();
+    for (int i = 0; i < h->checkpoint.n_units; i++)
+        json_object_set_new(units, h->checkpoint.units[i].name, json_string(h->checkpoint.units[i].hash));
+    return rv_json_print(json_pack("{s:I, s:I, s:o, s:s, s:s}", "tick", (json_int_t)h->checkpoint.tick, "step",
+                                   (json_int_t)h->checkpoint.step, "units", units, "metrics", h->metrics, "all",
+                                   h->all));
+}
+
+static rv_status run_command(int argc, char **argv)
+{
+    const char *run = NULL;
+    bool json = false;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0)
+            json = true;
+        else if (argv[i][0] == '-')
+            return rv_raise(RV_E_USAGE, "hash: unknown option '%s'; see 'reverie hash --help'", argv[i]);
+        else if (run)
+            return rv_raise(RV_E_USAGE, "hash: one run too many: '%s'; see 'reverie hash --help'", argv[i]);
+        else
+            run = argv[i];
+    }
+    RV_CHECK(run, RV_E_USAGE, "hash: expected a run; see 'reverie hash --help'");
+    run_hash h;
+    RV_TRY(rv_checkpoint_newest(run, &h.checkpoint));
+    rv_status status = hash_run(run, &h);
+    if (status == RV_OK)
+        status = json ? print_json(&h) : print_text(&h);
+    rv_checkpoint_clear(&h.checkpoint);
+    return status;
+}
+
+int rv_cmd_hash(int argc, char **argv)
+{
+    if (rv_cmd_wants_help(argc, argv)) {
+        fputs(usage, stdout);
+        return rv_cmd_finish(rv_cmd_flush());
+    }
+    return rv_cmd_finish(run_command(argc, argv));
+}
