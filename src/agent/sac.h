@@ -28,7 +28,7 @@ typedef struct rv_sac_cfg {
     int64_t batch;            /* rows of one update, over all shards */
     int64_t shards;           /* slices of the batch and of the imagined buffer; a number that changes the result */
     double real_share;        /* part of the batch drawn from the real buffer, at the start */
-    double real_share_end;    /* and after real_share_steps real steps, linear between */
+    double real_share_end;    /* and after real_share_steps real steps, linear between; unused when that is 0 */
     int64_t real_share_steps; /* 0: real_share throughout */
     double initial_alpha;
     char target_entropy[RV_FIELD_STR]; /* a number of nats, or "auto" = -n_act */

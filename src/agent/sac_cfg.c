@@ -22,7 +22,7 @@ const rv_field rv_sac_cfg_fields[] = {
     {"real_share", RV_T_F64, AT(real_share), "0.05", 0, 1, "", NULL,
      "part of each batch drawn from real data at the start; the rest is imagined", 0},
     {"real_share_end", RV_T_F64, AT(real_share_end), "0.05", 0, 1, "", NULL,
-     "the same after real_share_steps, linear between; equals real_share when that is 0", 0},
+     "the same after real_share_steps, linear between; unused when that is 0", 0},
     {"real_share_steps", RV_T_I64, AT(real_share_steps), "0", 0, 1e9, "real steps", NULL,
      "when real_share_end is reached; 0: real_share throughout", 0},
     {"initial_alpha", RV_T_F64, AT(initial_alpha), "1.0", 1e-8, 1e6, "reward per nat", NULL,

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { RV_HOST_NAME = 64 };
+enum { RV_WORLD_HOST = 64 };
 
 typedef struct rv_world {
     int rank, size;
@@ -17,7 +17,7 @@ typedef struct rv_world {
     int node_rank, node_size;
     int *node_of;   /* (size) */
     int *leader_of; /* (n_nodes) lowest rank of each node: it writes the node's shared memory */
-    char host[RV_HOST_NAME];
+    char host[RV_WORLD_HOST];
     double wait_s; /* seconds spent waiting for others, for the time ledger */
     struct rv_world_mpi *mpi;
 } rv_world;

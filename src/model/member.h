@@ -103,10 +103,12 @@ double rv_member_loss(const rv_model_cfg *cfg, const rv_member_shape *shape, con
 rv_status rv_member_visit(rv_member *member, rv_visit visit, void *user);
 
 /** When an ensemble fit is over, and which members are the elites. */
+enum { RV_FIT_MEMBERS = 64 };
+
 typedef struct rv_fit_watch {
     int64_t n_members, patience, epochs_without;
     double improvement;
-    double best[64];
+    double best[RV_FIT_MEMBERS];
 } rv_fit_watch;
 void rv_fit_watch_init(const rv_model_cfg *cfg, rv_fit_watch *watch);
 /** Tell it all members' holdout losses of an epoch, in member order. @return true when the fit is over */

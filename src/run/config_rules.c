@@ -107,9 +107,6 @@ static void check_policy(const rv_config *cfg, complaint *c)
     double number = 0;
     demand(c, is_multiple(p->batch, p->shards), NAMED(policy.batch) " must be a multiple of " NAMED(policy.shards),
            LL(p->batch), LL(p->shards));
-    demand(c, p->real_share_steps > 0 || (p->real_share_end >= p->real_share && p->real_share_end <= p->real_share),
-           "policy.real_share_end (%g) must equal policy.real_share (%g) while policy.real_share_steps is 0",
-           p->real_share_end, p->real_share);
     demand(c, strcmp(p->target_entropy, "auto") == 0 || rv_field_parse(&entropy, p->target_entropy, &number) == RV_OK,
            "policy.target_entropy must be auto or a number in [-10000, 10000], not '%s'", p->target_entropy);
 }

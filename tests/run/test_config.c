@@ -202,7 +202,6 @@ static void test_rules(void)
          "rollout.retain_epochs (17) times schedule.epoch_steps (1000) keeps the imagined"},
         {{"rollout.max_disagreement=1", "model.elites=1"}, "needs at least 2 elites to compare; model.elites (1)"},
         {{"policy.shards=3"}, "policy.batch (256) must be a multiple of policy.shards (3)"},
-        {{"policy.real_share=0.1"}, "policy.real_share_end (0.05) must equal policy.real_share (0.1)"},
         {{"policy.target_entropy=Auto"},
          "policy.target_entropy must be auto or a number in [-10000, 10000], not 'Auto'"},
         {{"feed.publish=localhost"}, "feed.publish must be off, tcp://HOST:PORT or ipc://PATH, not 'localhost'"},

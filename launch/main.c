@@ -1,0 +1,55 @@
+/* main.c - the command line: reverie COMMAND ... */
+#include "launch/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name, *help;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"train", "train an agent, or go on with a run", rv_cmd_train},
+    {"eval", "measure the policy of a run", rv_cmd_eval},
+    {"plot", "draw the learning curves of runs", rv_cmd_plot},
+    {"watch", "follow the live metrics of a run", rv_cmd_watch},
+    {"config", "show, check and explain settings", rv_cmd_config},
+    {"envs", "list environments, replay reference trajectories", rv_cmd_envs},
+    {"layout", "show which rank would do what", rv_cmd_layout},
+    {"hash", "hash every unit of a run, to compare runs", rv_cmd_hash},
+};
+
+enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+static void usage(FILE *out)
+{
+    fprintf(out, "reverie - model-based reinforcement learning over MPI\n\nusage: reverie COMMAND ...\n\ncommands:\n");
+    for (int i = 0; i < N_COMMANDS; i++)
+        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
+    fprintf(out, "\nexamples:\n"
+                 "  reverie train configs/pendulum.yaml\n"
+                 "  reverie train configs/hopper.yaml seed=3 schedule.total_steps=20000 -n 8\n"
+                 "  reverie plot runs/pendulum-1\n"
+                 "  reverie config explain policy.tau\n"
+                 "\nreverie COMMAND --help says more. Exit codes:\n");
+    for (int s = 0; s < RV_N_STATUS; s++)
+        fprintf(out, "  %3d  %s\n", rv_status_exit_code((rv_status)s), rv_status_text((rv_status)s));
+}
+
+int main(int argc, char **argv)
+{
+    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)) {
+        usage(stdout);
+        return 0;
+    }
+    if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
+        printf("reverie " RV_VERSION "\n");
+        return 0;
+    }
+    for (int i = 0; argc >= 2 && i < N_COMMANDS; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    if (argc >= 2)
+        return rv_cmd_finish(rv_raise(RV_E_USAGE, "no command '%s': reverie --help lists them", argv[1]));
+    usage(stderr);
+    return rv_status_exit_code(RV_E_USAGE);
+}

@@ -1,0 +1,125 @@
+#include "roles/coordinator.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "run/feed_file.h"
+#include "run/progress.h"
+#include "run/recorder.h"
+#include "run/run_dir.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { FLUSH_SECONDS = 60 };
+
+struct rv_coordinator {
+    rv_world *world;
+    rv_feed_push *push;
+    uint64_t *sent; /* (world size) frames sent by each rank; rank 0 */
+    /* the rest on rank 0 alone */
+    const char *run_dir;
+    rv_feed_hub *hub;
+    rv_recorder *recorder;
+    rv_progress progress; /* belongs to the hub's thread until that has ended */
+};
+
+/* on the hub's thread */
+static void on_frame(void *user, const rv_frame *frame)
+{
+    rv_coordinator *c = user;
+    rv_summary summary;
+    rv_recorder_on_frame(c->recorder, frame);
+    rv_recorder_summary(c->recorder, &summary);
+    rv_progress_show(&c->progress, &summary, rv_clock_now());
+}
+
+static rv_status open_hub(rv_coordinator *c, const rv_run_plan *plan, uint64_t key)
+{
+    const rv_config *cfg = &plan->cfg;
+    c->run_dir = plan->run_dir;
+    RV_TRY(rv_run_dir_describe(plan->run_dir, cfg, c->world->size, c->world->n_nodes, c->world->host));
+    RV_TRY(rv_recorder_open(plan->run_dir, c->world->size, plan->first_tick, &c->recorder));
+    rv_progress_init(&c->progress, stderr, plan->columns, cfg->schedule.total_steps);
+    RV_TRY(rv_feed_hub_create(&cfg->feed, c->world->n_nodes == 1, key, on_frame, c, &c->hub));
+    return rv_feed_file_write(plan->run_dir, rv_feed_hub_publish_endpoint(c->hub));
+}
+
+rv_status rv_coordinator_create(rv_world *world, const rv_run_plan *plan, rv_coordinator **out)
+{
+    rv_status status = RV_OK;
+    rv_coordinator *c = NULL;
+    /* the key keeps frames of other runs out; it never reaches a result */
+    struct {
+        uint64_t key;
+        char endpoints[RV_FEED_ENDPOINTS];
+    } address = {0};
+    RV_TRY(RV_NEW(c, 1));
+    c->world = world;
+    RV_TRY_GOTO(RV_NEW(c->sent, world->size), fail);
+    if (world->rank == 0) {
+        ssize_t got = getrandom(&address.key, sizeof address.key, 0);
+        RV_CHECK_GOTO(got == (ssize_t)sizeof address.key, RV_E_OS, fail, "the system gives no random number");
+        RV_TRY_GOTO(open_hub(c, plan, address.key), fail);
+        snprintf(address.endpoints, sizeof address.endpoints, "%s", rv_feed_hub_push_endpoints(c->hub));
+    }
+    RV_TRY_GOTO(rv_world_broadcast(world, &address, sizeof address), fail);
+    RV_TRY_GOTO(rv_feed_push_create(address.endpoints, world->node == 0, address.key, &c->push), fail);
+    *out = c;
+    return RV_OK;
+fail:
+    rv_coordinator_destroy(&c);
+    return status;
+}
+
+rv_feed_push *rv_coordinator_push(const rv_coordinator *c)
+{
+    return c->push;
+}
+
+rv_status rv_coordinator_flush(rv_coordinator *c)
+{
+    uint64_t mine = rv_feed_push_sent(c->push);
+    uint64_t all = 0;
+    RV_TRY(rv_world_gather(c->world, &mine, sizeof mine, c->sent));
+    if (c->world->rank != 0)
+        return RV_OK;
+    for (int r = 0; r < c->world->size; r++)
+        all += c->sent[r];
+    RV_TRY(rv_feed_hub_wait(c->hub, all, FLUSH_SECONDS));
+    return rv_recorder_sync(c->recorder);
+}
+
+void rv_coordinator_conclude(rv_coordinator *c, const rv_run_plan *plan)
+{
+    rv_summary s;
+    if (c->world->rank != 0)
+        return;
+    rv_recorder_summary(c->recorder, &s);
+    rv_feed_hub_destroy(&c->hub);
+    rv_progress_end(&c->progress);
+    int seconds = (int)s.wall;
+    printf("done: %lld real steps in %d:%02d on %d rank%s; mean return %.1f over %lld episodes on the mean action\n",
+           (long long)s.step, seconds / 60, seconds % 60, c->world->size, c->world->size == 1 ? "" : "s", s.eval_reward,
+           (long long)plan->cfg.eval.episodes);
+    printf("run:  %s\n", plan->run_dir);
+    fflush(stdout);
+}
+
+void rv_coordinator_destroy(rv_coordinator **coordinator)
+{
+    rv_coordinator *c = *coordinator;
+    if (!c)
+        return;
+    rv_feed_push_destroy(&c->push);
+    if (c->hub) {
+        rv_feed_hub_destroy(&c->hub);
+        rv_progress_end(&c->progress);
+    }
+    rv_recorder_close(&c->recorder);
+    if (c->run_dir)
+        rv_feed_file_remove(c->run_dir);
+    rv_mem_free(&c->sent);
+    rv_mem_free(coordinator);
+}

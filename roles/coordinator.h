@@ -1,0 +1,24 @@
+/* coordinator.h - what rank 0 does besides its roles, and how every rank reaches it: the metrics feed, the records in
+ * the run directory, the progress line.
+ */
+#pragma once
+#include "feed/feed.h"
+#include "roles/run.h"
+
+typedef struct rv_coordinator rv_coordinator;
+
+/** On rank 0: start the hub, open the records (on a resume, cut to the checkpoint). On all ranks: connect to it.
+ * Collective. */
+rv_status rv_coordinator_create(rv_world *world, const rv_run_plan *plan, rv_coordinator **out);
+
+/** Where this rank sends its frames. */
+rv_feed_push *rv_coordinator_push(const rv_coordinator *coordinator);
+
+/** Wait until every frame sent so far by any rank is recorded on the disk. Collective.
+ * @return RV_OK; RV_E_IO when frames are missing or a record could not be written; RV_E_PROTOCOL */
+rv_status rv_coordinator_flush(rv_coordinator *coordinator);
+
+/** Rank 0 says how the run went; the other ranks do nothing. */
+void rv_coordinator_conclude(rv_coordinator *coordinator, const rv_run_plan *plan);
+
+void rv_coordinator_destroy(rv_coordinator **coordinator);

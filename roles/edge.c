@@ -1,0 +1,160 @@
+#include "roles/edge.h"
+
+#include <string.h>
+
+/* products of an edge are numbered by rv_product; traffic inside a stage follows */
+enum { SHARE = RV_N_PRODUCTS, SUM = SHARE + RV_N_ROLES };
+
+static const struct {
+    rv_role_id maker;
+    const rv_role *role;
+} products[RV_N_PRODUCTS] = {
+    [RV_REAL] = {RV_ACTOR, &rv_role_actor},
+    [RV_MEMBERS] = {RV_MODEL, &rv_role_model},
+    [RV_BRANCHES] = {RV_ROLLOUT, &rv_role_rollout},
+    [RV_POLICY_WEIGHTS] = {RV_POLICY, &rv_role_policy},
+};
+
+int rv_edge_posts(const rv_layout *layout)
+{
+    int n = layout->n_ranks; /* the learner, to every rank */
+    n += layout->n_units[RV_ACTOR] * layout->n_ranks;
+    n += layout->n_units[RV_MODEL] * layout->n_ranks;
+    n += layout->n_units[RV_ROLLOUT];
+    n += (layout->n_units[RV_POLICY] + layout->n_units[RV_EVALUATOR]) * layout->n_ranks;
+    return n;
+}
+
+bool rv_edge_due(rv_product product, const rv_tick *tick)
+{
+    switch (product) {
+    case RV_REAL:
+        return tick->last_step > tick->first_step;
+    case RV_MEMBERS:
+        return tick->fit;
+    case RV_BRANCHES:
+        return tick->imagine;
+    default:
+        return tick->n_updates > 0;
+    }
+}
+
+/* units that make a product: the learner is one, whatever the number of shards */
+static int makers(const rv_context *ctx, rv_product product)
+{
+    return product == RV_POLICY_WEIGHTS ? 1 : ctx->layout->n_units[products[product].maker];
+}
+
+static bool is_reader(const rv_context *ctx, rv_product product, int unit, int rank)
+{
+    const rv_layout *l = ctx->layout;
+    switch (product) {
+    case RV_REAL:
+        return ctx->world->leader_of[ctx->world->node_of[rank]] == rank;
+    case RV_MEMBERS:
+        return rv_layout_hosts(l, RV_ROLLOUT, rank);
+    case RV_BRANCHES:
+        return l->owner[RV_POLICY][unit % l->n_units[RV_POLICY]] == rank;
+    default:
+        return rv_layout_hosts(l, RV_ACTOR, rank) || rv_layout_hosts(l, RV_ROLLOUT, rank) ||
+               rv_layout_hosts(l, RV_EVALUATOR, rank);
+    }
+}
+
+rv_status rv_edge_post(rv_context *ctx, rv_product product, void *role)
+{
+    const int *owner = ctx->layout->owner[products[product].maker];
+    int n = makers(ctx, product);
+    for (int u = 0; u < n; u++) {
+        if (owner[u] != ctx->world->rank)
+            continue;
+        size_t n_bytes = 0;
+        const void *bytes = products[product].role->offer(role, u, &n_bytes);
+        for (int rank = 0; rank < ctx->world->size; rank++)
+            if (is_reader(ctx, product, u, rank))
+                RV_TRY(rv_exchange_send(ctx->exchange, rank, (int)product, u, bytes, n_bytes));
+    }
+    return RV_OK;
+}
+
+/* one environment's rows: environments take turns in the real buffer, step by step */
+static rv_status take_real(rv_context *ctx, int env, int from, const rv_tick *tick)
+{
+    int64_t count = ctx->cfg->env.count;
+    int64_t n_rows = (tick->last_step - tick->first_step) / count;
+    size_t width = (size_t)ctx->row.width;
+    size_t n_bytes = (size_t)n_rows * width * sizeof(float);
+    size_t got = 0;
+    float *first = ctx->board.real + tick->first_step * ctx->row.width;
+    float *to = count == 1 ? first : ctx->board.incoming;
+    RV_TRY(rv_exchange_receive(ctx->exchange, from, RV_REAL, env, to, n_bytes, &got));
+    RV_CHECK(got == n_bytes, RV_E_PROTOCOL, "env %d sent %zu bytes of real rows, expected %zu", env, got, n_bytes);
+    for (int64_t k = 0; k < n_rows && count > 1; k++)
+        memcpy(first + (size_t)(k * count + env) * width, to + (size_t)k * width, width * sizeof(float));
+    return RV_OK;
+}
+
+static rv_status take_branches(rv_context *ctx, int block, int from)
+{
+    rv_imagined *imagined = ctx->board.imagined[block % ctx->layout->n_units[RV_POLICY]];
+    size_t row_bytes = (size_t)ctx->row.width * sizeof(float);
+    int64_t n_fit = 0;
+    size_t got = 0;
+    float *to = rv_imagined_next(imagined, &n_fit);
+    RV_TRY(rv_exchange_receive(ctx->exchange, from, RV_BRANCHES, block, to, (size_t)n_fit * row_bytes, &got));
+    rv_imagined_commit(imagined, (int64_t)(got / row_bytes));
+    return RV_OK;
+}
+
+static rv_status take_one(rv_context *ctx, rv_product product, int unit, int from, const rv_tick *tick)
+{
+    size_t n = (size_t)(product == RV_MEMBERS ? ctx->member_shape.n_published : ctx->actor_net.n_params);
+    size_t got = 0;
+    if (product == RV_REAL)
+        return take_real(ctx, unit, from, tick);
+    if (product == RV_BRANCHES)
+        return take_branches(ctx, unit, from);
+    float *to = product == RV_MEMBERS ? ctx->board.members + (size_t)unit * n : ctx->board.policy;
+    RV_TRY(rv_exchange_receive(ctx->exchange, from, (int)product, unit, to, n * sizeof(float), &got));
+    RV_CHECK(got == n * sizeof(float), RV_E_PROTOCOL, "%s %d sent %zu bytes of weights, expected %zu",
+             rv_unit_names[products[product].maker], unit, got, n * sizeof(float));
+    return RV_OK;
+}
+
+static void choose_elites(rv_context *ctx)
+{
+    double loss[RV_FIT_MEMBERS];
+    int n = (int)ctx->cfg->model.members;
+    for (int m = 0; m < n; m++)
+        loss[m] = (double)ctx->board.members[m * ctx->member_shape.n_published + ctx->member_shape.loss];
+    rv_elites(n, (int)ctx->cfg->model.elites, loss, ctx->board.elites);
+}
+
+rv_status rv_edge_take(rv_context *ctx, rv_product product, const rv_tick *tick)
+{
+    const int *owner = ctx->layout->owner[products[product].maker];
+    int n = makers(ctx, product);
+    for (int s = 0; product == RV_BRANCHES && s < ctx->layout->n_units[RV_POLICY]; s++)
+        if (ctx->board.imagined[s])
+            rv_imagined_begin(ctx->board.imagined[s]);
+    for (int u = 0; u < n; u++)
+        if (is_reader(ctx, product, u, ctx->world->rank))
+            RV_TRY(take_one(ctx, product, u, owner[u], tick));
+    if (product == RV_REAL)
+        RV_TRY(rv_world_node_barrier(ctx->world));
+    if (product == RV_MEMBERS && ctx->board.members)
+        choose_elites(ctx);
+    return RV_OK;
+}
+
+rv_status rv_edge_share(rv_context *ctx, rv_role_id role, double *values)
+{
+    return rv_exchange_share(ctx->exchange, SHARE + (int)role, ctx->layout->n_units[role], ctx->layout->owner[role],
+                             values);
+}
+
+rv_status rv_edge_sum(rv_context *ctx, rv_role_id role, float *const *parts, int64_t n, float *scratch, float *sum)
+{
+    return rv_exchange_tree_sum(ctx->exchange, SUM, ctx->layout->n_units[role], ctx->layout->owner[role], parts, n,
+                                scratch, sum);
+}

@@ -1,0 +1,33 @@
+/* edge.h - how published work changes hands: the one place that knows who reads what.
+ *
+ *   product   made by                    read by                              becomes
+ *   REAL      actor, env e               every node, once                     rows of board.real
+ *   MEMBERS   model, member m            ranks with rollout blocks            board.members, board.elites
+ *   BRANCHES  rollout, block b           the rank of shard b mod shards       rows of board.imagined[shard]
+ *   POLICY    policy, the learner        ranks with actors, blocks, episodes  board.policy
+ *
+ * An edge posts all that this rank's units made, takes all that its roles read, in the order of unit numbers, and
+ * ends when its posts are gone. Nothing depends on the order in which messages come in.
+ */
+#pragma once
+#include "roles/role.h"
+
+typedef enum rv_product { RV_REAL, RV_MEMBERS, RV_BRANCHES, RV_POLICY_WEIGHTS, RV_N_PRODUCTS } rv_product;
+
+/** Messages of one edge that a rank may have under way. */
+int rv_edge_posts(const rv_layout *layout);
+
+/** Is the product made in this tick? */
+bool rv_edge_due(rv_product product, const rv_tick *tick);
+
+/** Post this rank's part of a product. role: state of the role that makes it, NULL when this rank does not host it. */
+rv_status rv_edge_post(rv_context *ctx, rv_product product, void *role);
+
+/** Take what this rank reads of a product; all nodes' real rows are there when it returns. */
+rv_status rv_edge_take(rv_context *ctx, rv_product product, const rv_tick *tick);
+
+/** One value per unit of a role, known to the units' ranks, to all of them. values (units of the role). */
+rv_status rv_edge_share(rv_context *ctx, rv_role_id role, double *values);
+
+/** Sum of one vector per unit of a role in the fixed order of exchange.h. */
+rv_status rv_edge_sum(rv_context *ctx, rv_role_id role, float *const *parts, int64_t n, float *scratch, float *sum);

@@ -1,0 +1,91 @@
+/* evaluator.c - measures the policy: episodes on the mean action. A unit is one episode; unit 0 reports for all. */
+#include "agent/evaluate.h"
+#include "base/memory.h"
+#include "roles/edge.h"
+
+#include <math.h>
+
+typedef struct evaluator {
+    int n_units;
+    int *numbers;    /* (n_units) */
+    double *returns; /* (episodes) */
+    double *lengths; /* (episodes) */
+    rv_env *env;
+    rv_mlp_tape tape;
+    float *scratch; /* (n_obs + n_act) */
+} evaluator;
+
+static void evaluator_destroy(void *role)
+{
+    evaluator *e = role;
+    rv_env_destroy(&e->env);
+    rv_mlp_tape_clear(&e->tape);
+    rv_mem_free(&e->numbers);
+    rv_mem_free(&e->returns);
+    rv_mem_free(&e->lengths);
+    rv_mem_free(&e->scratch);
+    rv_mem_free(&e);
+}
+
+static rv_status evaluator_create(rv_context *ctx, void **out)
+{
+    rv_status status = RV_OK;
+    evaluator *e = NULL;
+    RV_TRY(RV_NEW(e, 1));
+    RV_TRY_GOTO(RV_NEW(e->numbers, ctx->layout->n_units[RV_EVALUATOR]), fail);
+    RV_TRY_GOTO(RV_NEW(e->returns, ctx->layout->n_units[RV_EVALUATOR]), fail);
+    RV_TRY_GOTO(RV_NEW(e->lengths, ctx->layout->n_units[RV_EVALUATOR]), fail);
+    e->n_units = rv_context_units(ctx, RV_EVALUATOR, e->numbers);
+    RV_TRY_GOTO(rv_env_create(ctx->spec->name, &e->env), fail);
+    RV_TRY_GOTO(rv_mlp_tape_create(&ctx->actor_net, 1, &e->tape), fail);
+    RV_TRY_GOTO(RV_NEW(e->scratch, ctx->row.n_obs + ctx->row.n_act), fail);
+    *out = e;
+    return RV_OK;
+fail:
+    evaluator_destroy(e);
+    return status;
+}
+
+static rv_status report(rv_context *ctx, const evaluator *e, const rv_tick *tick)
+{
+    int n = ctx->layout->n_units[RV_EVALUATOR];
+    double mean = 0;
+    double square = 0;
+    double length = 0;
+    for (int i = 0; i < n; i++) {
+        mean += e->returns[i] / n;
+        length += e->lengths[i] / n;
+    }
+    for (int i = 0; i < n; i++)
+        square += (e->returns[i] - mean) * (e->returns[i] - mean) / n;
+    rv_frame frame = rv_context_frame(ctx, RV_EVALUATOR, 0, tick, tick->evaluate_step);
+    RV_TRY(rv_metric_add(&frame, RV_M_EVAL_REWARD, mean));
+    RV_TRY(rv_metric_add(&frame, RV_M_EVAL_STD, sqrt(square)));
+    RV_TRY(rv_metric_add(&frame, RV_M_EVAL_LENGTH, length));
+    return rv_feed_push_send(ctx->push, &frame);
+}
+
+static rv_status evaluator_work(void *role, rv_context *ctx, const rv_tick *tick)
+{
+    evaluator *e = role;
+    if (!tick->evaluate)
+        return RV_OK;
+    for (int i = 0; i < e->n_units; i++) {
+        int number = e->numbers[i];
+        rv_episode episode;
+        RV_TRY(rv_evaluate_episode(e->env, &ctx->actor_net, ctx->board.policy, (uint64_t)ctx->cfg->root.seed,
+                                   tick->evaluate_step, number, &e->tape, e->scratch, &episode));
+        e->returns[number] = episode.total;
+        e->lengths[number] = (double)episode.length;
+    }
+    RV_TRY(rv_edge_share(ctx, RV_EVALUATOR, e->returns));
+    RV_TRY(rv_edge_share(ctx, RV_EVALUATOR, e->lengths));
+    return e->numbers[0] == 0 ? report(ctx, e, tick) : RV_OK;
+}
+
+const rv_role rv_role_evaluator = {
+    .id = RV_EVALUATOR,
+    .create = evaluator_create,
+    .destroy = evaluator_destroy,
+    .work = evaluator_work,
+};

@@ -1,0 +1,207 @@
+/* policy.c - learns Soft Actor-Critic from batches that mix real and imagined rows. A unit is a shard: a slice of the
+ * batch and of the imagined buffer. Every policy rank holds the same learner and applies the same summed gradient; the
+ * owner of shard 0 publishes the actor's weights.
+ */
+#include "agent/sac.h"
+#include "base/memory.h"
+#include "math/vector.h"
+#include "roles/edge.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct policy {
+    const rv_context *ctx;
+    rv_sac *sac;
+    rv_sac_shard *work; /* work space, one shard after the other */
+    int n_units;
+    int *numbers;         /* (n_units) shards of this rank */
+    int rows;             /* of one shard's batch */
+    float *batch;         /* (n_units, rows, row.width) */
+    float *noise;         /* (n_units, 2, rows, n_act) of the critic's and the actor's step */
+    float **parts;        /* (shards) gradients of own shards, NULL for others */
+    float *sum, *scratch; /* (gradient size) */
+} policy;
+
+static void policy_destroy(void *role)
+{
+    policy *p = role;
+    for (int s = 0; p->parts && s < p->ctx->layout->n_units[RV_POLICY]; s++)
+        rv_mem_free(&p->parts[s]);
+    rv_sac_destroy(&p->sac);
+    rv_sac_shard_destroy(&p->work);
+    rv_mem_free(&p->numbers);
+    rv_mem_free(&p->batch);
+    rv_mem_free(&p->noise);
+    rv_mem_free(&p->parts);
+    rv_mem_free(&p->sum);
+    rv_mem_free(&p->scratch);
+    rv_mem_free(&p);
+}
+
+static rv_status policy_create(rv_context *ctx, void **out)
+{
+    rv_status status = RV_OK;
+    const rv_sac_cfg *cfg = &ctx->cfg->policy;
+    policy *p = NULL;
+    RV_TRY(RV_NEW(p, 1));
+    p->ctx = ctx;
+    p->rows = (int)(cfg->batch / cfg->shards);
+    RV_TRY_GOTO(rv_sac_create(cfg, ctx->row.n_obs, ctx->row.n_act, (uint64_t)ctx->cfg->root.seed, &p->sac), fail);
+    RV_TRY_GOTO(rv_sac_shard_create(p->sac, &p->work), fail);
+    RV_TRY_GOTO(RV_NEW(p->numbers, cfg->shards), fail);
+    p->n_units = rv_context_units(ctx, RV_POLICY, p->numbers);
+    RV_TRY_GOTO(RV_NEW(p->batch, p->n_units * p->rows * ctx->row.width), fail);
+    RV_TRY_GOTO(RV_NEW(p->noise, p->n_units * 2 * p->rows * ctx->row.n_act), fail);
+    int64_t critic = rv_sac_critic_grad_size(p->sac);
+    int64_t actor = rv_sac_actor_grad_size(p->sac);
+    int64_t n_grad = critic > actor ? critic : actor;
+    RV_TRY_GOTO(RV_NEW(p->parts, cfg->shards), fail);
+    for (int i = 0; i < p->n_units; i++)
+        RV_TRY_GOTO(RV_NEW(p->parts[p->numbers[i]], n_grad), fail);
+    RV_TRY_GOTO(RV_NEW(p->sum, n_grad), fail);
+    RV_TRY_GOTO(RV_NEW(p->scratch, n_grad), fail);
+    *out = p;
+    return RV_OK;
+fail:
+    policy_destroy(p);
+    return status;
+}
+
+/* rows 0..n of the whole batch are real, cut into shards so that every shard count draws the same number in all */
+static int real_rows(const rv_context *ctx, int shard, double share)
+{
+    int64_t n = llround(share * (double)ctx->cfg->policy.batch);
+    int64_t shards = ctx->cfg->policy.shards;
+    return (int)((shard + 1) * n / shards - shard * n / shards);
+}
+
+static void draw(const rv_context *ctx, policy *p, int i, int64_t update, const rv_tick *tick)
+{
+    const rv_row *r = &ctx->row;
+    uint64_t seed = (uint64_t)ctx->cfg->root.seed;
+    int shard = p->numbers[i];
+    const rv_imagined *imagined = ctx->board.imagined[shard];
+    rv_rng rng = rv_rng_at(seed, RV_STREAM_BATCH, (uint32_t)shard, (uint64_t)update);
+    bool has_imagined = imagined && rv_imagined_rows(imagined) > 0;
+    int n_real = has_imagined ? real_rows(ctx, shard, tick->real_share) : p->rows;
+    float *batch = p->batch + i * p->rows * r->width;
+    for (int k = 0; k < p->rows; k++) {
+        const float *row = k < n_real ? ctx->board.real + (int64_t)rv_rng_below(&rng, (uint32_t)tick->n_real) * r->width
+                                      : rv_imagined_draw(imagined, &rng);
+        memcpy(batch + k * r->width, row, (size_t)r->width * sizeof *row);
+    }
+    rv_rng noise = rv_rng_at(seed, RV_STREAM_LEARN, (uint32_t)shard, (uint64_t)update);
+    rv_vector_normal(&noise, 2 * p->rows * r->n_act, p->noise + i * 2 * p->rows * r->n_act);
+}
+
+static rv_status update(rv_context *ctx, policy *p, int64_t number, const rv_tick *tick, double *losses)
+{
+    int n_noise = p->rows * ctx->row.n_act;
+    int64_t n_critic = rv_sac_critic_grad_size(p->sac);
+    int64_t n_actor = rv_sac_actor_grad_size(p->sac);
+    for (int i = 0; i < p->n_units; i++) {
+        draw(ctx, p, i, number, tick);
+        rv_sac_critic_grad(p->sac, p->work, p->batch + i * p->rows * ctx->row.width, p->noise + i * 2 * n_noise,
+                           p->parts[p->numbers[i]]);
+    }
+    RV_TRY(rv_edge_sum(ctx, RV_POLICY, p->parts, n_critic, p->scratch, p->sum));
+    rv_sac_critic_apply(p->sac, p->sum);
+    for (int k = 0; k < RV_SAC_CRITIC_EXTRA; k++)
+        losses[k] += (double)p->sum[n_critic - RV_SAC_CRITIC_EXTRA + k];
+
+    for (int i = 0; i < p->n_units; i++)
+        rv_sac_actor_grad(p->sac, p->work, p->batch + i * p->rows * ctx->row.width, p->noise + (i * 2 + 1) * n_noise,
+                          p->parts[p->numbers[i]]);
+    RV_TRY(rv_edge_sum(ctx, RV_POLICY, p->parts, n_actor, p->scratch, p->sum));
+    rv_sac_actor_apply(p->sac, p->sum);
+    for (int k = 0; k < RV_SAC_ACTOR_EXTRA; k++)
+        losses[RV_SAC_CRITIC_EXTRA + k] += (double)p->sum[n_actor - RV_SAC_ACTOR_EXTRA + k];
+    return RV_OK;
+}
+
+static rv_status report(rv_context *ctx, const policy *p, const rv_tick *tick, const double *losses)
+{
+    double n = (double)tick->n_updates;
+    int64_t rows = rv_imagined_rows(ctx->board.imagined[0]);
+    rv_frame frame = rv_context_frame(ctx, RV_POLICY, 0, tick, tick->n_real);
+    RV_TRY(rv_metric_add(&frame, RV_M_CRITIC_LOSS, losses[0] / n));
+    RV_TRY(rv_metric_add(&frame, RV_M_Q_MEAN, losses[1] / n));
+    RV_TRY(rv_metric_add(&frame, RV_M_ACTOR_LOSS, losses[2] / n));
+    RV_TRY(rv_metric_add(&frame, RV_M_ENTROPY, losses[4] / n));
+    RV_TRY(rv_metric_add(&frame, RV_M_ENT_COEF, rv_sac_alpha(p->sac)));
+    RV_TRY(rv_metric_add(&frame, RV_M_N_UPDATES, (double)p->sac->n_updates));
+    RV_TRY(rv_metric_add(&frame, RV_M_IMAGINED_SHARE, rows > 0 ? 1 - tick->real_share : 0));
+    RV_TRY(rv_metric_add(&frame, RV_M_REAL_ROWS, (double)tick->n_real));
+    RV_TRY(rv_metric_add(&frame, RV_M_IMAGINED_ROWS, (double)rows * (double)ctx->cfg->policy.shards));
+    return rv_feed_push_send(ctx->push, &frame);
+}
+
+static rv_status policy_work(void *role, rv_context *ctx, const rv_tick *tick)
+{
+    policy *p = role;
+    double losses[RV_SAC_CRITIC_EXTRA + RV_SAC_ACTOR_EXTRA] = {0};
+    if (tick->n_updates == 0)
+        return RV_OK;
+    for (int64_t k = 0; k < tick->n_updates; k++)
+        RV_TRY(update(ctx, p, tick->first_update + k, tick, losses));
+    RV_CHECK(rv_vector_is_finite(p->sac->n_params, p->sac->params), RV_E_NONFINITE,
+             "learner: weights are not finite after update %lld (step %lld, critic loss %g); lower "
+             "policy.learning_rate",
+             (long long)(tick->first_update + tick->n_updates), (long long)tick->n_real,
+             losses[0] / (double)tick->n_updates);
+    return p->numbers[0] == 0 ? report(ctx, p, tick, losses) : RV_OK;
+}
+
+static const void *policy_offer(void *role, int unit, size_t *n_bytes)
+{
+    policy *p = role;
+    (void)unit;
+    *n_bytes = (size_t)p->sac->n_actor * sizeof(float);
+    return p->sac->params;
+}
+
+static rv_status show_learner(void *unit, rv_visit visit, void *user)
+{
+    return rv_sac_visit(unit, visit, user);
+}
+
+static rv_status show_counts(void *unit, rv_visit visit, void *user)
+{
+    return rv_imagined_visit_counts(unit, visit, user);
+}
+
+static rv_status show_rows(void *unit, rv_visit visit, void *user)
+{
+    return rv_imagined_visit_rows(unit, visit, user);
+}
+
+/* each shard is two units, its counts and its rows; every policy rank shows the learner, shard 0's owner saves it */
+static int policy_n_states(void *role)
+{
+    return 1 + 2 * ((policy *)role)->n_units;
+}
+
+static void policy_state(void *role, int i, rv_unit_state *out)
+{
+    policy *p = role;
+    if (i == 0) {
+        *out = (rv_unit_state){.name = "learner", .show = show_learner, .unit = p->sac, .is_copy = p->numbers[0] != 0};
+        return;
+    }
+    int shard = p->numbers[(i - 1) / 2];
+    bool is_counts = i % 2 == 1;
+    *out = (rv_unit_state){.show = is_counts ? show_counts : show_rows, .unit = p->ctx->board.imagined[shard]};
+    snprintf(out->name, sizeof out->name, is_counts ? "shard_%d" : "shard_%d_rows", shard);
+}
+
+const rv_role rv_role_policy = {
+    .id = RV_POLICY,
+    .create = policy_create,
+    .destroy = policy_destroy,
+    .work = policy_work,
+    .offer = policy_offer,
+    .n_states = policy_n_states,
+    .state = policy_state,
+};

@@ -1,0 +1,81 @@
+#include "roles/run.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "roles/context.h"
+#include "roles/coordinator.h"
+#include "roles/persist.h"
+#include "roles/tick.h"
+#include "run/checkpoint.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* "rank 3 model rollout": who speaks in this rank's messages */
+static void name_this_rank(const rv_world *world, const rv_layout *layout)
+{
+    char prefix[64];
+    int n = snprintf(prefix, sizeof prefix, "rank %d", world->rank);
+    for (int role = 0; role < RV_N_ROLES; role++)
+        if (rv_layout_hosts(layout, (rv_role_id)role, world->rank))
+            n += snprintf(prefix + n, sizeof prefix - (size_t)n, " %s", rv_role_names[role]);
+    snprintf(prefix + n, sizeof prefix - (size_t)n, " %s", world->host);
+    rv_log_set_prefix(prefix);
+}
+
+rv_status rv_run_find_start(rv_run_plan *plan)
+{
+    rv_checkpoint checkpoint;
+    rv_status status = rv_checkpoint_newest(plan->run_dir, &checkpoint);
+    plan->first_tick = 0;
+    if (status == RV_E_NOINPUT) {
+        rv_info("no checkpoint in %s yet: the run starts from the beginning", plan->run_dir);
+        plan->resume = false;
+        return RV_OK;
+    }
+    RV_TRY(status);
+    status = rv_persist_check(&checkpoint, &plan->cfg);
+    if (status == RV_OK)
+        plan->first_tick = checkpoint.tick;
+    rv_checkpoint_clear(&checkpoint);
+    return status;
+}
+
+/* everything between set-up and the last checkpoint; an error here may be known to this rank alone */
+static rv_status run_loop(rv_world *world, const rv_run_plan *plan, const rv_layout *layout)
+{
+    rv_status status = RV_OK;
+    rv_coordinator *coordinator = NULL;
+    rv_context *ctx = NULL;
+    rv_loop loop = {0};
+    RV_TRY_GOTO(rv_coordinator_create(world, plan, &coordinator), done);
+    RV_TRY_GOTO(rv_context_create(&plan->cfg, layout, world, coordinator, plan->run_dir, &ctx), done);
+    RV_TRY_GOTO(rv_loop_create(ctx, plan->resume, &loop), done);
+    RV_TRY_GOTO(rv_loop_run(&loop), done);
+    rv_coordinator_conclude(coordinator, plan);
+done:
+    if (loop.ctx)
+        rv_loop_destroy(&loop);
+    rv_context_destroy(&ctx);
+    rv_coordinator_destroy(&coordinator);
+    return status;
+}
+
+rv_status rv_run(rv_world *world, const rv_run_plan *plan)
+{
+    rv_layout layout;
+    rv_status status = rv_layout_create(&plan->cfg, world->size, &layout);
+    if (status == RV_OK) {
+        name_this_rank(world, &layout);
+        status = run_loop(world, plan, &layout);
+        rv_layout_clear(&layout);
+    }
+    if (status == RV_E_STOPPED) {
+        if (world->rank == 0)
+            rv_info("%s", rv_error_last()->text);
+    } else if (status != RV_OK) {
+        rv_log_error_record();
+        rv_world_abort(world, rv_status_exit_code(status));
+    }
+    return status;
+}

@@ -1,0 +1,141 @@
+#include "roles/tick.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "roles/edge.h"
+#include "roles/persist.h"
+#include "run/stop.h"
+
+/* a stage: who works, and what changes hands after it */
+static const struct {
+    const rv_role *role;
+    rv_product product; /* RV_N_PRODUCTS: none */
+} stages[RV_N_ROLES] = {
+    {&rv_role_actor, RV_REAL},           {&rv_role_model, RV_MEMBERS},
+    {&rv_role_rollout, RV_BRANCHES},     {&rv_role_policy, RV_POLICY_WEIGHTS},
+    {&rv_role_evaluator, RV_N_PRODUCTS},
+};
+
+/* all products of a tick, or of one stage, change hands */
+static rv_status edge(rv_loop *loop, const rv_tick *tick, int first, int last)
+{
+    rv_context *ctx = loop->ctx;
+    for (int s = first; s <= last; s++)
+        if (stages[s].product != RV_N_PRODUCTS && rv_edge_due(stages[s].product, tick))
+            RV_TRY(rv_edge_post(ctx, stages[s].product, loop->roles[stages[s].role->id]));
+    for (int s = first; s <= last; s++)
+        if (stages[s].product != RV_N_PRODUCTS && rv_edge_due(stages[s].product, tick))
+            RV_TRY(rv_edge_take(ctx, stages[s].product, tick));
+    return rv_exchange_finish(ctx->exchange);
+}
+
+static rv_status work(rv_loop *loop, const rv_tick *tick, int stage)
+{
+    const rv_role *role = stages[stage].role;
+    if (!loop->roles[role->id])
+        return RV_OK;
+    rv_status status = role->work(loop->roles[role->id], loop->ctx, tick);
+    if (status != RV_OK)
+        return rv_error_prefix(status, "%s, steps %lld to %lld", rv_role_names[role->id], (long long)tick->first_step,
+                               (long long)tick->last_step);
+    return RV_OK;
+}
+
+/* where this rank's time of a tick went; every rank sends one such frame per tick, so that the recorder knows when a
+ * tick is whole */
+static rv_status report_ledger(rv_context *ctx, const rv_tick *tick, double total, double wait, double exchange)
+{
+    rv_frame frame;
+    rv_frame_init(&frame, "rank", ctx->world->rank, tick->tick, tick->last_step);
+    frame.rank = ctx->world->rank;
+    frame.wall = rv_clock_now() - ctx->start;
+    RV_TRY(rv_metric_add(&frame, RV_M_WORK_S, total - wait - exchange));
+    RV_TRY(rv_metric_add(&frame, RV_M_WAIT_S, wait));
+    RV_TRY(rv_metric_add(&frame, RV_M_EXCHANGE_S, exchange));
+    RV_TRY(rv_metric_add(&frame, RV_M_TIME_ELAPSED, frame.wall));
+    RV_TRY(rv_metric_add(&frame, RV_M_FPS, (double)(tick->last_step - tick->first_step) / total));
+    return rv_feed_push_send(ctx->push, &frame);
+}
+
+static rv_status run_tick(rv_loop *loop, const rv_tick *tick)
+{
+    rv_world *world = loop->ctx->world;
+    double start = rv_clock_now();
+    double waited = world->wait_s;
+    double at_edges = 0;
+    double waited_at_edges = 0;
+    bool lockstep = loop->ctx->cfg->schedule.mode == RV_LOCKSTEP;
+    for (int s = 0; s < RV_N_ROLES; s++) {
+        RV_TRY(work(loop, tick, s));
+        if (!lockstep && s < RV_N_ROLES - 1)
+            continue;
+        double edge_start = rv_clock_now();
+        double edge_waited = world->wait_s;
+        RV_TRY(edge(loop, tick, lockstep ? s : 0, s));
+        at_edges += rv_clock_now() - edge_start;
+        waited_at_edges += world->wait_s - edge_waited;
+    }
+    return report_ledger(loop->ctx, tick, rv_clock_now() - start, world->wait_s - waited, at_edges - waited_at_edges);
+}
+
+static rv_status create_roles(rv_loop *loop)
+{
+    rv_context *ctx = loop->ctx;
+    for (int s = 0; s < RV_N_ROLES; s++) {
+        const rv_role *role = stages[s].role;
+        if (rv_layout_hosts(ctx->layout, role->id, ctx->world->rank))
+            RV_TRY(role->create(ctx, &loop->roles[role->id]));
+    }
+    return RV_OK;
+}
+
+rv_status rv_loop_create(rv_context *ctx, bool resume, rv_loop *out)
+{
+    /* a tick in which nothing was acted or imagined: weights alone change hands */
+    const rv_tick weights = {.fit = true, .n_updates = 1};
+    *out = (rv_loop){.ctx = ctx};
+    RV_TRY(create_roles(out));
+    if (resume)
+        RV_TRY(rv_persist_load(out));
+    for (int s = 0; s < RV_N_ROLES; s++)
+        if (stages[s].product == RV_MEMBERS || stages[s].product == RV_POLICY_WEIGHTS)
+            RV_TRY(edge(out, &weights, s, s));
+    return RV_OK;
+}
+
+void rv_loop_destroy(rv_loop *loop)
+{
+    for (int s = 0; s < RV_N_ROLES; s++) {
+        const rv_role *role = stages[s].role;
+        if (loop->roles[role->id])
+            role->destroy(loop->roles[role->id]);
+        loop->roles[role->id] = NULL;
+    }
+}
+
+const rv_role *rv_loop_role(int stage)
+{
+    return stages[stage].role;
+}
+
+rv_status rv_loop_run(rv_loop *loop)
+{
+    rv_context *ctx = loop->ctx;
+    int64_t n_ticks = rv_schedule_ticks(&ctx->schedule);
+    int64_t every = ctx->cfg->checkpoint.every_ticks;
+    while (loop->next_tick < n_ticks) {
+        rv_tick tick = rv_schedule_tick(&ctx->schedule, loop->next_tick);
+        RV_TRY(run_tick(loop, &tick));
+        loop->next_tick++;
+        int64_t stop = rv_stop_requested();
+        RV_TRY(rv_world_max(ctx->world, 1, &stop));
+        bool is_due = every > 0 && loop->next_tick % every == 0 && loop->next_tick < n_ticks;
+        if (stop || is_due)
+            RV_TRY(rv_persist_save(loop));
+        RV_CHECK(!stop, RV_E_STOPPED, "stopped at step %lld as asked; go on with: reverie train --resume %s",
+                 (long long)tick.last_step, ctx->run_dir);
+    }
+    rv_tick closing = rv_schedule_tick(&ctx->schedule, n_ticks);
+    RV_TRY(run_tick(loop, &closing));
+    return rv_persist_save(loop);
+}

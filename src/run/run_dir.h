@@ -1,0 +1,22 @@
+/* run_dir.h - the folder of a run: config.yaml (resolved), run.json (versions, host, ranks), metrics.jsonl,
+ * progress.csv, feed.json (where to subscribe), checkpoints/.
+ */
+#pragma once
+#include "base/file.h"
+#include "run/config.h"
+
+/** A free folder name runs/NAME-1, runs/NAME-2, ... for configs/NAME.yaml. Makes the folder, so that two runs never
+ * get the same. @param[out] out (RV_PATH) */
+rv_status rv_run_dir_next(const char *config_path, char out[RV_PATH]);
+
+/** Make the folder and write config.yaml; a folder that holds a run already is RV_E_EXISTS, untouched. */
+rv_status rv_run_dir_create(const char *run_dir, const rv_config *cfg);
+
+/** Read config.yaml of a run. @return RV_OK; RV_E_NOINPUT when there is no run; RV_E_CONFIG */
+rv_status rv_run_dir_config(const char *run_dir, int n_overrides, char *const *overrides, rv_config *out);
+
+/** Write config.yaml again, for a run that goes on with other run-time settings. */
+rv_status rv_run_dir_rewrite_config(const char *run_dir, const rv_config *cfg);
+
+/** Write run.json: what ran where, this time. */
+rv_status rv_run_dir_describe(const char *run_dir, const rv_config *cfg, int n_ranks, int n_nodes, const char *host);
