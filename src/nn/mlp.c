@@ -57,16 +57,19 @@ void rv_mlp_tape_clear(rv_mlp_tape *tape)
     tape->max_rows = 0;
 }
 
-/* h = act(z), n elements */
-static void activate(rv_activation activation, int n, const float *z, float *h)
+/* h = act(z), n elements; swish leaves sigmoid(z) in z's place, for the backward pass */
+static void activate(rv_activation activation, int n, float *z, float *h)
 {
     if (activation == RV_RELU) {
         for (int i = 0; i < n; i++)
-            h[i] = z[i] > 0.0F ? z[i] : 0.0F;
+            h[i] = z[i] < 0.0F ? 0.0F : z[i]; /* a NaN stays one */
     } else {
         rv_vector_sigmoid(n, z, h);
-        for (int i = 0; i < n; i++)
-            h[i] *= z[i];
+        for (int i = 0; i < n; i++) {
+            float s = h[i];
+            h[i] = z[i] * s;
+            z[i] = s;
+        }
     }
 }
 
@@ -76,15 +79,9 @@ static void activate_backward(rv_activation activation, int n, const float *z, c
     if (activation == RV_RELU) {
         for (int i = 0; i < n; i++)
             dz[i] = z[i] > 0.0F ? dz[i] : 0.0F;
-        return;
-    }
-    enum { CHUNK = 512 };
-    float s[CHUNK];
-    for (int start = 0; start < n; start += CHUNK) {
-        int m = n - start < CHUNK ? n - start : CHUNK;
-        rv_vector_sigmoid(m, z + start, s);
-        for (int i = 0; i < m; i++)
-            dz[start + i] *= s[i] + h[start + i] * (1.0F - s[i]);
+    } else {
+        for (int i = 0; i < n; i++)
+            dz[i] *= z[i] + h[i] * (1.0F - z[i]);
     }
 }
 

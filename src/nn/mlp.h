@@ -29,7 +29,7 @@ typedef struct rv_mlp {
 /** What a forward pass leaves for the backward pass. */
 typedef struct rv_mlp_tape {
     int max_rows;
-    float *z[RV_MLP_LAYERS]; /* (rows, sizes[l + 1]) before the activation; the last one is the output */
+    float *z[RV_MLP_LAYERS]; /* (rows, sizes[l + 1]) before the activation (swish: its sigmoid); the last: the output */
     float *h[RV_MLP_LAYERS]; /* (rows, sizes[l + 1]) after it; h[n_layers - 1] is unused */
     float *dz[2];            /* (rows, widest layer) scratch of the backward pass */
 } rv_mlp_tape;
