@@ -106,23 +106,23 @@ static void label_of(const char *run, char out[RV_CHART_LABEL])
     free(whole);
 }
 
-static rv_status find_column(const rv_progress *progress, const char *path, const char *name, int64_t *out)
+static rv_status find_column(const rv_progress_csv *progress, const char *path, const char *name, int64_t *out)
 {
-    *out = rv_progress_column(progress, name);
+    *out = rv_progress_csv_column(progress, name);
     if (*out >= 0)
         return RV_OK;
     char list[RV_ERROR_TEXT / 2] = "";
     size_t n = 0;
-    for (int64_t i = 0; i < progress->n_columns && n < sizeof list - RV_PROGRESS_NAME - 8; i++)
+    for (int64_t i = 0; i < progress->n_columns && n < sizeof list - RV_PROGRESS_CSV_NAME - 8; i++)
         n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i == 0 ? "" : ", ", progress->names[i]);
     return rv_raise(RV_E_USAGE, "%s has no column '%s'; it has: %s", path, name, list);
 }
 
 /* The rows in which both columns hold numbers, as arrays. */
-static rv_status take_pairs(const rv_progress *progress, int64_t column_x, int64_t column_y, int64_t *n_out,
+static rv_status take_pairs(const rv_progress_csv *progress, int64_t column_x, int64_t column_y, int64_t *n_out,
                             double **x_out, double **y_out)
 {
-    const int64_t n = rv_progress_count(progress, column_x, column_y);
+    const int64_t n = rv_progress_csv_count(progress, column_x, column_y);
     RV_TRY(RV_NEW(*x_out, n));
     RV_TRY(RV_NEW(*y_out, n));
     int64_t k = 0;
@@ -138,9 +138,9 @@ static rv_status take_pairs(const rv_progress *progress, int64_t column_x, int64
 }
 
 /* The standard deviation beside each point of the evaluation's curve. */
-static rv_status take_band(const rv_progress *progress, int64_t column_x, int64_t column_y, rv_curve *curve)
+static rv_status take_band(const rv_progress_csv *progress, int64_t column_x, int64_t column_y, rv_curve *curve)
 {
-    int64_t column = rv_progress_column(progress, evaluation_spread);
+    int64_t column = rv_progress_csv_column(progress, evaluation_spread);
     if (column < 0)
         return RV_OK;
     RV_TRY(RV_NEW(curve->band, curve->n));
@@ -153,31 +153,19 @@ static rv_status take_band(const rv_progress *progress, int64_t column_x, int64_
     return RV_OK;
 }
 
-/* The column to draw against. */
-static rv_status find_x(const plot_args *args, const rv_progress *progress, const char *path, int64_t *out)
-{
-    static const char *const wall_names[] = {"wall", "time/wall", "time/wall_s", "time/time_elapsed"};
-    for (size_t i = 0; args->want_wall && i < sizeof wall_names / sizeof *wall_names; i++) {
-        *out = rv_progress_column(progress, wall_names[i]);
-        if (*out >= 0)
-            return RV_OK;
-    }
-    return find_column(progress, path, args->want_wall ? wall_names[0] : "step", out);
-}
-
-static rv_status fill_curve(const plot_args *args, const rv_progress *progress, const char *path, rv_curve *curve)
+static rv_status fill_curve(const plot_args *args, const rv_progress_csv *progress, const char *path, rv_curve *curve)
 {
     const char *metric = args->metric ? args->metric : evaluation;
     int64_t x = 0;
     int64_t y = 0;
-    RV_TRY(find_x(args, progress, path, &x));
+    RV_TRY(find_column(progress, path, args->want_wall ? "wall" : "step", &x));
     RV_TRY(find_column(progress, path, metric, &y));
     RV_TRY(take_pairs(progress, x, y, &curve->n, &curve->x, &curve->y));
     RV_CHECK(curve->n > 0, RV_E_NOINPUT, "%s has no value of %s yet (%lld rows)", path, metric,
              (long long)progress->n_rows);
     if (strcmp(metric, evaluation) == 0)
         RV_TRY(take_band(progress, x, y, curve));
-    int64_t faint = rv_progress_column(progress, training);
+    int64_t faint = rv_progress_csv_column(progress, training);
     if (!args->metric && args->n_runs == 1 && faint >= 0)
         RV_TRY(take_pairs(progress, x, faint, &curve->n_faint, &curve->faint_x, &curve->faint_y));
     return RV_OK;
@@ -186,13 +174,13 @@ static rv_status fill_curve(const plot_args *args, const rv_progress *progress, 
 static rv_status load_curve(const plot_args *args, const char *run, rv_curve *curve)
 {
     char path[RV_PATH];
-    rv_progress progress = {0};
+    rv_progress_csv progress = {0};
     RV_CHECK(rv_file_exists(run), RV_E_NOINPUT, "no run '%s'; give the folder of a run", run);
     RV_TRY(rv_path_join(run, "progress.csv", path));
     RV_CHECK(rv_file_exists(path), RV_E_NOINPUT, "'%s' holds no progress.csv: it is not a run, or has just begun", run);
-    RV_TRY(rv_progress_read(path, &progress));
+    RV_TRY(rv_progress_csv_read(path, &progress));
     rv_status status = fill_curve(args, &progress, path, curve);
-    rv_progress_clear(&progress);
+    rv_progress_csv_clear(&progress);
     label_of(run, curve->label);
     return status;
 }

@@ -31,13 +31,13 @@ static bool next_line(cursor *c, const char *text_end)
     return true;
 }
 
-/* The cell that starts at *p; moves *p behind its comma, or to NULL after the last one. */
+/* The cell that starts at *p, of *n bytes; moves *p behind its comma, or behind end after the last one. */
 static const char *next_cell(const char **p, const char *end, size_t *n)
 {
     const char *start = *p;
     const char *comma = memchr(start, ',', (size_t)(end - start));
     *n = (size_t)((comma ? comma : end) - start);
-    *p = comma ? comma + 1 : NULL;
+    *p = start + *n + 1;
     return start;
 }
 
@@ -74,35 +74,35 @@ static rv_status parse_cell(const cursor *c, const char *cell, size_t n, double 
     return RV_OK;
 }
 
-static rv_status parse_header(const cursor *c, rv_progress *progress)
+static rv_status parse_header(const cursor *c, rv_progress_csv *progress)
 {
     const char *p = c->at;
     for (int64_t i = 0; i < progress->n_columns; i++) {
         size_t n = 0;
         const char *cell = next_cell(&p, c->end, &n);
-        RV_CHECK(n > 0 && n < RV_PROGRESS_NAME, RV_E_DATA,
+        RV_CHECK(n > 0 && n < RV_PROGRESS_CSV_NAME, RV_E_DATA,
                  "%s:%lld: column %lld has a name of %zu bytes, expected 1 to %d", c->name, (long long)c->line,
-                 (long long)i + 1, n, RV_PROGRESS_NAME - 1);
+                 (long long)i + 1, n, RV_PROGRESS_CSV_NAME - 1);
         for (size_t j = 0; j < n; j++)
             RV_CHECK(cell[j] > ' ' && cell[j] <= '~' && cell[j] != '"', RV_E_DATA,
                      "%s:%lld: the name of column %lld is not plain text", c->name, (long long)c->line,
                      (long long)i + 1);
         memcpy(progress->names[i], cell, n);
-        int64_t first = rv_progress_column(progress, progress->names[i]);
+        int64_t first = rv_progress_csv_column(progress, progress->names[i]);
         RV_CHECK(first == i, RV_E_DATA, "%s:%lld: columns %lld and %lld are both named '%s'", c->name,
                  (long long)c->line, (long long)first + 1, (long long)i + 1, progress->names[i]);
     }
     return RV_OK;
 }
 
-static rv_status parse_rows(cursor *c, const char *text_end, rv_progress *progress)
+static rv_status parse_rows(cursor *c, const char *text_end, rv_progress_csv *progress)
 {
     double *cell_out = progress->cells;
     while (next_line(c, text_end)) {
         int64_t n_cells = count_cells(c->at, c->end);
         RV_CHECK(n_cells == progress->n_columns, RV_E_DATA, "%s:%lld: expected %lld cells, got %lld", c->name,
                  (long long)c->line, (long long)progress->n_columns, (long long)n_cells);
-        for (const char *p = c->at; p;) {
+        for (const char *p = c->at; p <= c->end;) {
             size_t n = 0;
             const char *cell = next_cell(&p, c->end, &n);
             RV_TRY(parse_cell(c, cell, n, cell_out++));
@@ -111,16 +111,16 @@ static rv_status parse_rows(cursor *c, const char *text_end, rv_progress *progre
     return RV_OK;
 }
 
-rv_status rv_progress_parse(const char *name, const char *text, size_t n, rv_progress *out)
+rv_status rv_progress_csv_parse(const char *name, const char *text, size_t n, rv_progress_csv *out)
 {
     rv_status status = RV_OK;
-    rv_progress progress = {0};
+    rv_progress_csv progress = {0};
     const char *text_end = text + n;
     cursor c = {.name = name, .at = text};
     RV_CHECK(next_line(&c, text_end), RV_E_NOINPUT, "%s: nothing has been recorded yet", name);
     progress.n_columns = count_cells(c.at, c.end);
-    RV_CHECK(progress.n_columns <= RV_PROGRESS_COLUMNS, RV_E_DATA, "%s:1: %lld columns, expected at most %d", name,
-             (long long)progress.n_columns, RV_PROGRESS_COLUMNS);
+    RV_CHECK(progress.n_columns <= RV_PROGRESS_CSV_COLUMNS, RV_E_DATA, "%s:1: %lld columns, expected at most %d", name,
+             (long long)progress.n_columns, RV_PROGRESS_CSV_COLUMNS);
     RV_TRY(RV_NEW(progress.names, progress.n_columns));
     RV_TRY_GOTO(parse_header(&c, &progress), fail);
 
@@ -136,21 +136,21 @@ rv_status rv_progress_parse(const char *name, const char *text, size_t n, rv_pro
     *out = progress;
     return RV_OK;
 fail:
-    rv_progress_clear(&progress);
+    rv_progress_csv_clear(&progress);
     return status;
 }
 
-rv_status rv_progress_read(const char *path, rv_progress *out)
+rv_status rv_progress_csv_read(const char *path, rv_progress_csv *out)
 {
     char *text = NULL;
     size_t n = 0;
-    RV_TRY(rv_file_read(path, RV_PROGRESS_MAX_BYTES, &text, &n));
-    rv_status status = rv_progress_parse(path, text, n, out);
+    RV_TRY(rv_file_read(path, RV_PROGRESS_CSV_MAX_BYTES, &text, &n));
+    rv_status status = rv_progress_csv_parse(path, text, n, out);
     rv_mem_free(&text);
     return status;
 }
 
-int64_t rv_progress_column(const rv_progress *progress, const char *name)
+int64_t rv_progress_csv_column(const rv_progress_csv *progress, const char *name)
 {
     for (int64_t i = 0; i < progress->n_columns; i++)
         if (strcmp(progress->names[i], name) == 0)
@@ -158,7 +158,7 @@ int64_t rv_progress_column(const rv_progress *progress, const char *name)
     return -1;
 }
 
-int64_t rv_progress_count(const rv_progress *progress, int64_t column_a, int64_t column_b)
+int64_t rv_progress_csv_count(const rv_progress_csv *progress, int64_t column_a, int64_t column_b)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < progress->n_rows; i++) {
@@ -168,7 +168,7 @@ int64_t rv_progress_count(const rv_progress *progress, int64_t column_a, int64_t
     return n;
 }
 
-void rv_progress_clear(rv_progress *progress)
+void rv_progress_csv_clear(rv_progress_csv *progress)
 {
     rv_mem_free(&progress->names);
     rv_mem_free(&progress->cells);

@@ -13,26 +13,26 @@
 
 #include <stdint.h>
 
-enum { RV_PROGRESS_MAX_BYTES = 1 << 28, RV_PROGRESS_COLUMNS = 1024, RV_PROGRESS_NAME = 64 };
+enum { RV_PROGRESS_CSV_MAX_BYTES = 1 << 28, RV_PROGRESS_CSV_COLUMNS = 1024, RV_PROGRESS_CSV_NAME = 64 };
 
-typedef struct rv_progress {
+typedef struct rv_progress_csv {
     int64_t n_columns, n_rows;
-    char (*names)[RV_PROGRESS_NAME]; /* (n_columns) */
-    double *cells;                   /* (n_rows, n_columns); NAN where the cell is empty */
-} rv_progress;
+    char (*names)[RV_PROGRESS_CSV_NAME]; /* (n_columns) */
+    double *cells;                       /* (n_rows, n_columns); NAN where the cell is empty */
+} rv_progress_csv;
 
 /** Parse n bytes; they may come from anywhere. name stands for the file in messages.
  * @return RV_OK; RV_E_DATA "progress.csv:3: expected 5 cells, got 4"; RV_E_NOINPUT when there is no header yet;
- * RV_E_NOMEM. The caller owns what *out holds (rv_progress_clear). */
-rv_status rv_progress_parse(const char *name, const char *text, size_t n, rv_progress *out);
+ * RV_E_NOMEM. The caller owns what *out holds (rv_progress_csv_clear). */
+rv_status rv_progress_csv_parse(const char *name, const char *text, size_t n, rv_progress_csv *out);
 
-/** The same from a file. @return also RV_E_NOINPUT (missing), RV_E_DATA (more than RV_PROGRESS_MAX_BYTES) */
-rv_status rv_progress_read(const char *path, rv_progress *out);
+/** The same from a file. @return also RV_E_NOINPUT (missing), RV_E_DATA (more than RV_PROGRESS_CSV_MAX_BYTES) */
+rv_status rv_progress_csv_read(const char *path, rv_progress_csv *out);
 
 /** Index of a column; -1 when there is none of that name. */
-int64_t rv_progress_column(const rv_progress *progress, const char *name);
+int64_t rv_progress_csv_column(const rv_progress_csv *progress, const char *name);
 
 /** Number of rows in which both columns hold finite numbers. */
-int64_t rv_progress_count(const rv_progress *progress, int64_t column_a, int64_t column_b);
+int64_t rv_progress_csv_count(const rv_progress_csv *progress, int64_t column_a, int64_t column_b);
 
-void rv_progress_clear(rv_progress *progress);
+void rv_progress_csv_clear(rv_progress_csv *progress);

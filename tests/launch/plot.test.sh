@@ -23,7 +23,7 @@ fails() { # CODE TEXT ARGS...: the command must end with this code and say this
 mkdir one "it's \$(two)" empty early
 for run in one "it's \$(two)"; do
     {
-        echo "step,time/wall_s,rollout/ep_rew_mean,eval/mean_reward,eval/std_reward,model/holdout_loss"
+        echo "step,wall,rollout/ep_rew_mean,eval/mean_reward,eval/std_reward,model/holdout_loss"
         for step in $(seq 250 250 10000); do
             echo "$step,$((step / 10)),$((step / 10 - 1200)),$([ $((step % 1000)) != 0 ] || echo "$((step / 10 - 1100)),50")$(
                 [ $((step % 1000)) = 0 ] || echo ,),0.5"
@@ -52,7 +52,7 @@ fails 64 "unknown option '--colour'" one --colour
 fails 64 "--out needs a value" one --out
 fails 64 "must end in .png or .svg" one --out curve.pdf
 fails 64 "--x must be step or wall" one --x hours
-fails 64 "it has: step, time/wall_s, rollout/ep_rew_mean" one --metric reward
+fails 64 "it has: step, wall, rollout/ep_rew_mean" one --metric reward
 fails 66 "no run 'three'" three
 fails 66 "holds no progress.csv" empty
 fails 66 "has no value of eval/mean_reward yet" early
