@@ -24,7 +24,7 @@ void rv_field_shown(const char *text, char out[RV_FIELD_SHOWN])
 {
     size_t i = 0;
     for (; text[i] && i < RV_FIELD_SHOWN - 4; i++)
-        out[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+        out[i] = (char)(text[i] >= ' ' && text[i] <= '~' ? text[i] : '?');
     snprintf(out + i, RV_FIELD_SHOWN - i, "%s", text[i] ? "..." : "");
 }
 
@@ -178,7 +178,7 @@ static bool read_str(const char *text, char out[RV_FIELD_STR])
         if (text[i] < ' ' || text[i] > '~' || strchr("'\"\\", text[i]))
             return false;
     memset(out, 0, RV_FIELD_STR);
-    memcpy(out, text, n);
+    memcpy(out, text, n); // NOLINT(bugprone-not-null-terminated-result): zeroed above
     return true;
 }
 

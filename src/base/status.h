@@ -68,7 +68,13 @@ rv_status rv_trace_at(const char *func, const char *file, int line, rv_status st
 /** Put "text: " before the text of the record (a file name, a unit) while passing an error on; returns status. */
 rv_status rv_error_prefix(rv_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-#define rv_raise(status, ...) rv_raise_at(__func__, __FILE__, __LINE__, (status), __VA_ARGS__)
+/* returns the status that was written at the raise, so that compilers and analyzers see that it is not RV_OK */
+static inline rv_status rv_raised(rv_status recorded, rv_status status)
+{
+    (void)recorded;
+    return status;
+}
+#define rv_raise(status, ...) rv_raised(rv_raise_at(__func__, __FILE__, __LINE__, (status), __VA_ARGS__), (status))
 
 /** Return an error unless cond holds; always on, for inputs, files, messages and peers. */
 #define RV_CHECK(cond, status, ...)                                                                                    \
@@ -81,8 +87,10 @@ rv_status rv_error_prefix(rv_status status, const char *format, ...) __attribute
 #define RV_TRY(expr)                                                                                                   \
     do {                                                                                                               \
         rv_status rv_try_status_ = (expr);                                                                             \
-        if (rv_try_status_ != RV_OK)                                                                                   \
-            return rv_trace_at(__func__, __FILE__, __LINE__, rv_try_status_);                                          \
+        if (rv_try_status_ != RV_OK) {                                                                                 \
+            rv_trace_at(__func__, __FILE__, __LINE__, rv_try_status_);                                                 \
+            return rv_try_status_;                                                                                     \
+        }                                                                                                              \
     } while (0)
 
 /** Pass an error on through a clean-up label; needs a local `rv_status status`. */

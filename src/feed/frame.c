@@ -74,6 +74,7 @@ static int pack_u64(msgpack_packer *packer, const char *key, uint64_t value)
     return pack_text(packer, key) | msgpack_pack_uint64(packer, value);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): written to by the packer */
 rv_status rv_frame_encode(const rv_frame *frame, unsigned char *bytes, size_t *n_out)
 {
     RV_CHECK(is_name(frame->role, strnlen(frame->role, RV_FRAME_ROLE), RV_FRAME_ROLE), RV_E_INTERNAL,
@@ -182,7 +183,7 @@ static rv_status take_integer(cursor *c, uint64_t *out, bool *negative)
     } else if (tag >= 0xd0 && tag <= 0xd3) {
         size_t n = (size_t)1 << (tag - 0xd0);
         RV_TRY(take(c, n, &value));
-        if (n < 8 && value >> (8 * n - 1))
+        if (n < 8 && value >> (8 * n - 1)) // NOLINT(clang-analyzer-core.UndefinedBinaryOperatorResult): n is 1, 2 or 4
             value |= ~(uint64_t)0 << (8 * n);
     } else {
         return wrong_type(c, "a whole number", tag);

@@ -214,25 +214,25 @@ fail:
     return status;
 }
 
-void rv_feed_hub_destroy(rv_feed_hub **at)
+void rv_feed_hub_destroy(rv_feed_hub **hub)
 {
-    rv_feed_hub *hub = *at;
-    if (!hub)
+    rv_feed_hub *h = *hub;
+    if (!h)
         return;
-    if (hub->has_thread) {
-        while (eventfd_write(hub->stop, 1) != 0 && errno == EINTR)
+    if (h->has_thread) {
+        while (eventfd_write(h->stop, 1) != 0 && errno == EINTR)
             ;
-        pthread_join(hub->thread, NULL);
+        pthread_join(h->thread, NULL);
     }
-    rv_feed_socket_close(0, &hub->pull_context, &hub->pull);
-    rv_feed_socket_close(END_LINGER_MS, &hub->publish_context, &hub->publish);
-    if (hub->has_lock) {
-        pthread_cond_destroy(&hub->arrived);
-        pthread_mutex_destroy(&hub->lock);
+    rv_feed_socket_close(0, &h->pull_context, &h->pull);
+    rv_feed_socket_close(END_LINGER_MS, &h->publish_context, &h->publish);
+    if (h->has_lock) {
+        pthread_cond_destroy(&h->arrived);
+        pthread_mutex_destroy(&h->lock);
     }
-    if (hub->stop >= 0)
-        close(hub->stop);
-    rv_mem_free(at);
+    if (h->stop >= 0)
+        close(h->stop);
+    rv_mem_free(hub);
 }
 
 /* ---- asked by the coordinator ---- */

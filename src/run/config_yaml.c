@@ -141,7 +141,7 @@ static rv_status read_list(reader *r, const rv_field *field, void *base, const t
     entry.offset = 0;
     rv_f64_list list = {0};
     for (;;) {
-        token t;
+        token t = {0};
         double v = 0;
         RV_TRY(next(r, &t));
         if (t.type == YAML_SEQUENCE_END_EVENT)
@@ -159,7 +159,7 @@ static rv_status read_list(reader *r, const rv_field *field, void *base, const t
 static rv_status read_value(reader *r, const rv_section *section, const rv_field *field)
 {
     void *base = (char *)&r->config + section->offset;
-    token t;
+    token t = {0};
     RV_TRY(next(r, &t));
     if (t.type == YAML_SCALAR_EVENT)
         return place_value(r, &t, field, rv_field_parse(field, t.text, base));
@@ -173,7 +173,7 @@ static rv_status read_value(reader *r, const rv_section *section, const rv_field
 
 static rv_status read_section(reader *r, const rv_section *section)
 {
-    token t;
+    token t = {0};
     RV_TRY(next(r, &t));
     if (t.type == YAML_SCALAR_EVENT && t.plain && !t.text[0]) /* a section whose keys are all commented out */
         return RV_OK;
@@ -194,7 +194,7 @@ static rv_status read_section(reader *r, const rv_section *section)
 static rv_status read_root(reader *r)
 {
     const rv_section *root = rv_config_sections;
-    token t;
+    token t = {0};
     RV_TRY(next(r, &t));
     if (t.type == YAML_SCALAR_EVENT && t.plain && !t.text[0]) /* a document of comments alone */
         return RV_OK;
@@ -219,7 +219,7 @@ static rv_status read_root(reader *r)
 
 static rv_status read_stream(reader *r)
 {
-    token t;
+    token t = {0};
     RV_TRY(next(r, &t)); /* start of the stream */
     RV_TRY(next(r, &t));
     if (t.type == YAML_STREAM_END_EVENT)
