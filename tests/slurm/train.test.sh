@@ -8,6 +8,8 @@ set -eu
     exit 77
 }
 cluster=$SOURCE/tests/slurm/cluster.sh
+# long enough to be stopped on the way
+what=("$SOURCE/tests/mpi/tiny.yaml" schedule.total_steps=10000)
 work=$(mktemp -d /tmp/reverie-slurm.XXXXXX)
 finish() {
     code=$?
@@ -28,7 +30,7 @@ fail() {
 submit() { # NAME SBATCH-FLAGS... : prints the job's number
     local name=$1
     shift
-    sbatch --parsable -t 10 "$@" "$SOURCE/slurm/train.sbatch" "$work/tiny.yaml" --run-dir "runs/$name"
+    sbatch --parsable -t 10 "$@" "$SOURCE/slurm/train.sbatch" "${what[@]}" --run-dir "runs/$name"
 }
 
 state_of() { # JOB
@@ -64,9 +66,8 @@ same_as_alone() { # NAME
 export REVERIE
 mkdir "$work/jobs"
 cd "$work/jobs"
-cp "$SOURCE/tests/slurm/tiny.yaml" "$work/tiny.yaml"
 
-"$REVERIE" train "$work/tiny.yaml" --run-dir runs/alone -n 1 >alone.log 2>&1 ||
+"$REVERIE" train "${what[@]}" --run-dir runs/alone -n 1 >alone.log 2>&1 ||
     fail "the run of one rank: $(tail -n 5 alone.log)"
 "$REVERIE" hash runs/alone >alone.hash
 
@@ -82,7 +83,7 @@ same_as_alone srun
 # stop it once it has made some rows of progress
 job=$(submit requeued -N 2 -n 4)
 for _ in $(seq 600); do
-    [ "$(wc -l <runs/requeued/progress.csv 2>/dev/null || echo 0)" -lt 2 ] || break
+    [ ! -f runs/requeued/progress.csv ] || [ "$(wc -l <runs/requeued/progress.csv)" -lt 2 ] || break
     sleep 0.1
 done
 scancel -b --signal=USR1 "$job"
