@@ -2,7 +2,6 @@
 
 #include "base/memory.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <spawn.h>
@@ -23,15 +22,15 @@ static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7"
 static const char *const marks[] = {"*", "o", "+", "x", "#", "@", "%"};
 enum { N_STYLES = sizeof colours / sizeof colours[0] };
 
-/* A gnuplot string: every byte that could mean something (quotes, backquotes, backslashes, mark-up) as \ooo. */
+/* A gnuplot string: no quote ends it early, no backquote runs a command (there is no way to escape one), no line ends.
+ * Single quotes will not do: gnuplot 5.4 takes '''a' for '' and a'. */
 static void put_quoted(FILE *script, const char *text)
 {
     fputc('"', script);
     for (; *text; text++) {
-        unsigned char byte = (unsigned char)*text;
-        if (byte < ' ' || byte == 127)
-            byte = '?';
-        fprintf(script, isalnum(byte) ? "%c" : "\\%03o", byte);
+        if (*text == '"' || *text == '\\')
+            fputc('\\', script);
+        fputc((unsigned char)*text < ' ' || *text == 127 ? '?' : *text == '`' ? '\'' : *text, script);
     }
     fputc('"', script);
 }

@@ -46,9 +46,16 @@ static void draws_pictures(void)
 /* labels come from folder names: gnuplot must take none of them for a command, a line or mark-up */
 static void keeps_labels_as_they_are(void)
 {
-    const char *const labels[] = {
-        "it's", "'; system('touch /tmp/hacked'); '", "`date`", "a_{b}^2 @ & <i>", "$c0 \\n", "\xc3\xa4 @x \"q\"", "%s",
-        ""};
+    const char *const labels[] = {"it's",
+                                  "'; system('touch /tmp/hacked'); '",
+                                  "pendulum-1",
+                                  "\\",
+                                  "\"; system(\"touch /tmp/hacked\"); \"",
+                                  "a_{b}^2 @ & <i>",
+                                  "$c0 \\n",
+                                  "\xc3\xa4 @x \"q\"",
+                                  "%s",
+                                  ""};
     for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
         rv_chart chart = make_chart(1, 3, labels[i]);
         char *bytes = NULL;
@@ -58,11 +65,11 @@ static void keeps_labels_as_they_are(void)
         rv_mem_free(&bytes);
         rv_chart_clear(&chart);
     }
-    rv_chart chart = make_chart(1, 3, "two\nEND\nlines");
+    rv_chart chart = make_chart(1, 3, "two\nEND\nlines `date`");
     char *bytes = NULL;
     size_t n = 0;
     RV_TEST_OK(rv_chart_draw(&chart, RV_CHART_TEXT, 100, 24, &bytes, &n));
-    CU_ASSERT_PTR_NOT_NULL(strstr(bytes, "two?END?lines"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(bytes, "two?END?lines 'date'"));
     rv_mem_free(&bytes);
     rv_chart_clear(&chart);
 }

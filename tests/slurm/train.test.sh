@@ -9,7 +9,7 @@ set -eu
 }
 cluster=$SOURCE/tests/slurm/cluster.sh
 # long enough to be stopped on the way
-what=("$SOURCE/tests/mpi/tiny.yaml" schedule.total_steps=10000)
+what=("$SOURCE/tests/mpi/tiny.yaml" schedule.total_steps=5000)
 work=$(mktemp -d /tmp/reverie-slurm.XXXXXX)
 finish() {
     code=$?
