@@ -49,7 +49,7 @@ static void interrupt(int number)
 
 static rv_status read_arguments(int argc, char **argv, arguments *out)
 {
-    arguments a = {NULL};
+    arguments a = {0};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0)
             a.json = true;
@@ -139,7 +139,7 @@ static rv_status follow(const arguments *a, source *at)
 
 static rv_status watch(int argc, char **argv)
 {
-    arguments a = {NULL};
+    arguments a = {0};
     source at = {.n_dead = 0};
     char endpoint[RV_FEED_ENDPOINT + RV_HOST_NAME];
     RV_TRY(read_arguments(argc, argv, &a));
