@@ -46,7 +46,7 @@ static rv_status estimate(const rv_config *cfg, rv_layout *l)
     double row = 4.0 * member.row.width;
     double generation = (double)cfg->rollout.branches * length * row;
 
-    l->unit_cost[RV_ACTOR] = (double)(s->tick_steps / cfg->env.count) * step_cost;
+    l->unit_cost[RV_ACTOR] = (double)s->tick_steps / (double)cfg->env.count * step_cost;
     l->unit_cost[RV_MODEL] = 1e-9 * fits * 30 * 0.5 * (double)s->total_steps * 6 * (double)member.mlp.n_params;
     l->unit_cost[RV_ROLLOUT] =
         1e-9 * fits * (double)cfg->rollout.block * length * 2 * (double)(member.mlp.n_params + actor.n_params);
@@ -117,7 +117,7 @@ static void place_by_cost(rv_layout *l, double *load, bool *is_placed)
 }
 
 /* lockstep: the stages follow one another, so each role spreads over all ranks by itself */
-static void place_evenly(rv_layout *l, bool *is_placed)
+static void place_evenly(rv_layout *l, const bool *is_placed)
 {
     for (int role = 0; role < RV_N_ROLES; role++)
         for (int u = 0; u < l->n_units[role] && !is_placed[role]; u++)
