@@ -1,8 +1,9 @@
 /* layout.h - which rank does what: settings and a number of ranks become an owner for every unit.
  *
  * Results never depend on it. Roles with ranks of their own in the settings (layout.model_ranks, ...) get that many
- * consecutive ranks each; the units of the other roles go, costliest first, to the rank with least work so far. Every
- * number of ranks from 1 works: with fewer ranks than roles, a rank hosts several.
+ * consecutive ranks each, from rank 0 on, and around again when there are too few. The others: pipelined, their units
+ * go, costliest first, to the rank with least work so far; lockstep, where stages wait for one another, each role
+ * spreads over all ranks. Every number of ranks from 1 works: with fewer ranks than roles, a rank hosts several.
  */
 #pragma once
 #include "run/config.h"
@@ -28,5 +29,6 @@ void rv_layout_clear(rv_layout *layout);
 
 bool rv_layout_hosts(const rv_layout *layout, rv_role_id role, int rank);
 
-/** Estimated bytes of a rank: its units and its copies of published weights, without the shared real buffer. */
+/** Estimated bytes of a rank: its units and the program, without its copies of published weights (small beside them)
+ * and without the shared real buffer. */
 double rv_layout_rank_bytes(const rv_layout *layout, int rank);

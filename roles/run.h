@@ -13,9 +13,9 @@ typedef struct rv_run_plan {
     int columns; /* width of the terminal that shows progress; 0: not a terminal */
 } rv_run_plan;
 
-/** Run. plan is the same on all ranks. Collective; on an error that other ranks cannot know of, the job is ended here
- * (rv_world_abort) after the message, which names rank, host and roles.
- * @return RV_OK; RV_E_STOPPED; an error that all ranks have, said by rank 0 */
+/** Run. plan is the same on all ranks. Collective. After an error the job is ended here (rv_world_abort): the rank that
+ * has it says so, with its number, roles and host, and asks no other.
+ * @return RV_OK; RV_E_STOPPED, on all ranks alike */
 rv_status rv_run(rv_world *world, const rv_run_plan *plan);
 
 /** Where a resumed run starts: checks the newest checkpoint's settings and place, loads nothing, sets first_tick. A run

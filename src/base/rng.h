@@ -12,7 +12,7 @@
 /* Who draws. The number is part of every result: append, never renumber. */
 typedef enum rv_stream {
     RV_STREAM_ENV_RESET = 1, /* unit env, step episode */
-    RV_STREAM_ACTION = 2,    /* unit env, step real step: exploration noise and uniform first actions */
+    RV_STREAM_ACTION = 2,    /* unit env, step that env's own step: exploration noise and uniform first actions */
     RV_STREAM_INIT = 3,      /* unit network, step 0: initial weights */
     RV_STREAM_HOLDOUT = 4,   /* unit 0, step retrain: which rows are held out */
     RV_STREAM_BOOTSTRAP = 5, /* unit member, step retrain */
@@ -20,7 +20,7 @@ typedef enum rv_stream {
     RV_STREAM_BRANCH = 7,    /* unit block, step retrain * 2^20 + depth: start states, elites, noise */
     RV_STREAM_BATCH = 8,     /* unit shard, step update: rows of the minibatch */
     RV_STREAM_LEARN = 9,     /* unit shard, step update: noise of the two policy samples */
-    RV_STREAM_EVAL = 10,     /* unit evaluation episode, step evaluation: reset */
+    RV_STREAM_EVAL = 10,     /* unit evaluation episode, step real steps at the evaluation: reset */
     RV_STREAM_TEST = 11,
 } rv_stream;
 

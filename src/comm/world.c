@@ -105,7 +105,7 @@ void rv_world_abort(const rv_world *world, int exit_code)
     _exit(exit_code);
 }
 
-/* Yield first: the answer often comes within microseconds. Then sleep, longer and longer, up to 0.5 ms. */
+/* Yield first: the answer often comes within microseconds. Then sleep, longer and longer, up to 0.32 ms. */
 static void back_off(int *n_tries)
 {
     enum { YIELDS = 200 };

@@ -12,7 +12,7 @@ enum { RV_FRAME_VALUES = 32, RV_FRAME_NAME = 48, RV_FRAME_ROLE = 16, RV_FRAME_MA
 
 typedef struct rv_frame {
     uint64_t key;             /* of the run: frames of strangers are refused */
-    int64_t tick, step;       /* step: real steps done at the end of the tick */
+    int64_t tick, step;       /* step: real steps done when what it speaks of was made */
     char role[RV_FRAME_ROLE]; /* "actor", "model", ..., "rank" for the time ledger */
     int64_t unit;             /* number of the unit; of the rank for role "rank" */
     int64_t rank;             /* who sent it */

@@ -25,7 +25,7 @@ enum { RV_CHECKPOINT_UNITS = 65536, RV_CHECKPOINT_MANIFEST_MAX = 16 << 20 /* byt
 /** A committed checkpoint. */
 typedef struct rv_checkpoint {
     char folder[RV_PATH]; /* RUN/checkpoints/tick_00000020 */
-    int64_t tick;         /* the last tick it holds */
+    int64_t tick;         /* ticks done; the run goes on with the tick of this number */
     int64_t step;         /* real steps done by then */
     uint64_t config_hash; /* rv_config_hash of the run */
     int n_units;

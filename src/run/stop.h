@@ -2,7 +2,7 @@
 #pragma once
 #include <stdbool.h>
 
-/** From now on the three signals set the flag; a second SIGINT or SIGTERM ends the process as usual. */
+/** From now on the three signals set the flag; a second SIGINT, or a second SIGTERM, ends the process as usual. */
 void rv_stop_watch_signals(void);
 
 bool rv_stop_requested(void);
