@@ -78,6 +78,11 @@ rv_feed_push *rv_coordinator_push(const rv_coordinator *c)
     return c->push;
 }
 
+rv_status rv_coordinator_check(const rv_coordinator *c)
+{
+    return c->recorder ? rv_recorder_status(c->recorder) : RV_OK;
+}
+
 rv_status rv_coordinator_flush(rv_coordinator *c)
 {
     uint64_t mine = rv_feed_push_sent(c->push);

@@ -14,6 +14,9 @@ rv_status rv_coordinator_create(rv_world *world, const rv_run_plan *plan, rv_coo
 /** Where this rank sends its frames. */
 rv_feed_push *rv_coordinator_push(const rv_coordinator *coordinator);
 
+/** On rank 0: have the records been written so far? @return RV_OK; RV_E_IO; RV_E_PROTOCOL */
+rv_status rv_coordinator_check(const rv_coordinator *coordinator);
+
 /** Wait until every frame sent so far by any rank is recorded on the disk. Collective.
  * @return RV_OK; RV_E_IO when frames are missing or a record could not be written; RV_E_PROTOCOL */
 rv_status rv_coordinator_flush(rv_coordinator *coordinator);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "roles/coordinator.h"
 #include "roles/edge.h"
 #include "roles/persist.h"
 #include "run/stop.h"
@@ -41,27 +42,31 @@ static rv_status work(rv_loop *loop, const rv_tick *tick, int stage)
     return RV_OK;
 }
 
-/* where this rank's time of a tick went; every rank sends one such frame per tick, so that the recorder knows when a
- * tick is whole */
-static rv_status report_ledger(rv_context *ctx, const rv_tick *tick, double total, double wait, double exchange)
+/* where this rank's time went since its last ledger; every rank sends one such frame per tick, so that the recorder
+ * knows when a tick is whole */
+static rv_status report_ledger(rv_loop *loop, const rv_tick *tick, double exchange)
 {
+    rv_context *ctx = loop->ctx;
     rv_frame frame;
-    rv_frame_init(&frame, "rank", ctx->world->rank, tick->tick, tick->last_step);
+    double now = rv_clock_now();
+    double total = now - loop->ledger_at;
+    double wait = ctx->world->wait_s - loop->ledger_wait_s;
+    rv_frame_init(&frame, RV_ROLE_RANK, ctx->world->rank, tick->tick, tick->last_step);
     frame.rank = ctx->world->rank;
-    frame.wall = rv_clock_now() - ctx->start;
+    frame.wall = now - ctx->start;
     RV_TRY(rv_metric_add(&frame, RV_M_WORK_S, total - wait - exchange));
     RV_TRY(rv_metric_add(&frame, RV_M_WAIT_S, wait));
     RV_TRY(rv_metric_add(&frame, RV_M_EXCHANGE_S, exchange));
     RV_TRY(rv_metric_add(&frame, RV_M_TIME_ELAPSED, frame.wall));
     RV_TRY(rv_metric_add(&frame, RV_M_FPS, (double)(tick->last_step - tick->first_step) / total));
+    loop->ledger_at = now;
+    loop->ledger_wait_s = ctx->world->wait_s;
     return rv_feed_push_send(ctx->push, &frame);
 }
 
 static rv_status run_tick(rv_loop *loop, const rv_tick *tick)
 {
     rv_world *world = loop->ctx->world;
-    double start = rv_clock_now();
-    double waited = world->wait_s;
     double at_edges = 0;
     double waited_at_edges = 0;
     bool lockstep = loop->ctx->cfg->schedule.mode == RV_LOCKSTEP;
@@ -75,7 +80,7 @@ static rv_status run_tick(rv_loop *loop, const rv_tick *tick)
         at_edges += rv_clock_now() - edge_start;
         waited_at_edges += world->wait_s - edge_waited;
     }
-    return report_ledger(loop->ctx, tick, rv_clock_now() - start, world->wait_s - waited, at_edges - waited_at_edges);
+    return report_ledger(loop, tick, at_edges - waited_at_edges);
 }
 
 static rv_status create_roles(rv_loop *loop)
@@ -123,9 +128,12 @@ rv_status rv_loop_run(rv_loop *loop)
     rv_context *ctx = loop->ctx;
     int64_t n_ticks = rv_schedule_ticks(&ctx->schedule);
     int64_t every = ctx->cfg->checkpoint.every_ticks;
+    loop->ledger_at = rv_clock_now();
+    loop->ledger_wait_s = ctx->world->wait_s;
     while (loop->next_tick < n_ticks) {
         rv_tick tick = rv_schedule_tick(&ctx->schedule, loop->next_tick);
         RV_TRY(run_tick(loop, &tick));
+        RV_TRY(rv_coordinator_check(ctx->coordinator));
         loop->next_tick++;
         int64_t stop = rv_stop_requested();
         RV_TRY(rv_world_max(ctx->world, 1, &stop));

@@ -14,6 +14,8 @@ typedef struct rv_loop {
     rv_context *ctx;
     void *roles[RV_N_ROLES]; /* state of each hosted role, NULL for others */
     int64_t next_tick;       /* ticks done */
+    double ledger_at;        /* time and waiting when this rank's last time ledger ended */
+    double ledger_wait_s;
 } rv_loop;
 
 /** Set up the units of this rank; then, collectively, publish what a first tick reads. resume: from the newest

@@ -40,16 +40,6 @@ rv_status rv_mem_resize(size_t n_old, size_t n, size_t size, void **p)
     return RV_OK;
 }
 
-rv_status rv_mem_strdup(const char *s, char **out)
-{
-    size_t n = strlen(s) + 1;
-    char *copy = NULL;
-    RV_TRY(RV_NEW(copy, n));
-    memcpy(copy, s, n);
-    *out = copy;
-    return RV_OK;
-}
-
 void rv_mem_free_at(void **p)
 {
     if (!*p)

@@ -16,9 +16,6 @@ rv_status rv_mem_alloc(size_t n, size_t size, void **out);
 /** Grow or shrink to n elements; old content is kept, new bytes are zero. *p may be NULL (n_old = 0). */
 rv_status rv_mem_resize(size_t n_old, size_t n, size_t size, void **p);
 
-/** A copy of a string; the caller owns it. */
-rv_status rv_mem_strdup(const char *s, char **out);
-
 /** Give a block back and set the caller's pointer to NULL; p may point to NULL. Call it as rv_mem_free(&ptr). */
 void rv_mem_free_at(void **p);
 #define rv_mem_free(p) rv_mem_free_at((void **)(p))

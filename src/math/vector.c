@@ -79,14 +79,6 @@ void rv_vector_normal(rv_rng *rng, int n, float *out)
     }
 }
 
-double rv_vector_sum(int n, const float *x)
-{
-    double sum = 0;
-    for (int i = 0; i < n; i++)
-        sum += (double)x[i];
-    return sum;
-}
-
 bool rv_vector_is_finite(int64_t n, const float *x)
 {
     /* x - x is 0 for finite numbers and NaN for the rest; the compiler turns the loop into vector code */

@@ -19,6 +19,4 @@ void rv_vector_sigmoid(int n, const float *x, float *out);
 /** n standard normals (Box-Muller on pairs of 32-bit words). Draws 16 * ceil(n / 16) words of rng. */
 void rv_vector_normal(rv_rng *rng, int n, float *out);
 
-/** Sum in double, in order. */
-double rv_vector_sum(int n, const float *x);
 bool rv_vector_is_finite(int64_t n, const float *x);

@@ -33,12 +33,12 @@ rv_status rv_mlp_tape_create(const rv_mlp *mlp, int max_rows, rv_mlp_tape *out)
     for (int l = 0; l < mlp->n_layers; l++) {
         int width = mlp->sizes[l + 1];
         widest = width > widest ? width : widest;
-        RV_TRY_GOTO(RV_NEW(tape.z[l], max_rows * width), fail);
+        RV_TRY_GOTO(RV_NEW(tape.z[l], (int64_t)max_rows * width), fail);
         if (l + 1 < mlp->n_layers)
-            RV_TRY_GOTO(RV_NEW(tape.h[l], max_rows * width), fail);
+            RV_TRY_GOTO(RV_NEW(tape.h[l], (int64_t)max_rows * width), fail);
     }
-    RV_TRY_GOTO(RV_NEW(tape.dz[0], max_rows * widest), fail);
-    RV_TRY_GOTO(RV_NEW(tape.dz[1], max_rows * widest), fail);
+    RV_TRY_GOTO(RV_NEW(tape.dz[0], (int64_t)max_rows * widest), fail);
+    RV_TRY_GOTO(RV_NEW(tape.dz[1], (int64_t)max_rows * widest), fail);
     *out = tape;
     return RV_OK;
 fail:

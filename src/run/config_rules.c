@@ -2,6 +2,7 @@
 #include "data/imagined.h"
 #include "run/config.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -95,6 +96,12 @@ static void check_rollout(const rv_config *cfg, complaint *c)
         NAMED(rollout.retain_epochs) " times " NAMED(
             schedule.epoch_steps) " keeps the imagined data of more than %d fits; raise " NAMED(schedule.retrain_every),
         LL(r->retain_epochs), LL(cfg->schedule.epoch_steps), (int)RV_GENERATIONS, LL(cfg->schedule.retrain_every));
+    int64_t blocks = r->block > 0 ? r->branches / r->block : 0;
+    demand(c, blocks <= RV_BLOCKS, NAMED(rollout.branches) " makes more than %d blocks; raise " NAMED(rollout.block),
+           LL(r->branches), (int)RV_BLOCKS, LL(r->block));
+    demand(c, is_multiple(blocks, cfg->policy.shards),
+           "the blocks, rollout.branches / rollout.block (%lld), must be a multiple of " NAMED(policy.shards),
+           LL(blocks), LL(cfg->policy.shards));
     demand(c, r->max_disagreement <= 0 || cfg->model.elites >= 2,
            "rollout.max_disagreement (%g) needs at least 2 elites to compare; " NAMED(model.elites),
            r->max_disagreement, LL(cfg->model.elites));
@@ -125,6 +132,13 @@ static void check_env(const rv_config *cfg, complaint *c)
     demand(c, status == RV_OK, "env.name: %s", rv_error_last()->text);
     demand(c, status != RV_OK || !cfg->model.known_reward || spec->reward,
            "model.known_reward must be false: the reward of %s is no function of what is observed", cfg->env.name);
+    if (status != RV_OK)
+        return;
+    double bytes = (double)cfg->rollout.block * (double)cfg->rollout.length_end *
+                   (double)rv_row_of(spec->n_obs, spec->n_act).width * sizeof(float);
+    demand(c, bytes < INT_MAX,
+           NAMED(rollout.block) " times " NAMED(rollout.length_end) " makes more than 2 GiB of rows in one block",
+           LL(cfg->rollout.block), LL(cfg->rollout.length_end));
 }
 
 rv_status rv_config_check(const rv_config *config)

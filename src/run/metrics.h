@@ -27,7 +27,7 @@
     X(RV_M_MODEL_HOLDOUT_LOSS, "model/holdout_loss",      "",        false, "mean squared error on the held-out rows")\
     X(RV_M_MODEL_EPOCHS,      "model/epochs",             "epochs",  false, "epochs of the fit")                         \
     X(RV_M_MODEL_IS_ELITE,    "model/is_elite",           "",        false, "1 for a member that rollouts use, else 0")  \
-    X(RV_M_MODEL_ROWS,        "model/n_rows",             "rows",    false, "rows that the fit trained on")              \
+    X(RV_M_MODEL_ROWS,        "model/n_rows",             "rows",    false, "real rows of the fit, held-out ones included")              \
     X(RV_M_IMAGINE_ROWS,      "imagine/rows",             "rows",    false, "imagined rows made")                        \
     X(RV_M_IMAGINE_LENGTH_MEAN, "imagine/length_mean",    "steps",   false, "mean length of the branches made")          \
     X(RV_M_IMAGINE_TERMINATED, "imagine/terminated_share", "",       false, "part of the branches that terminated")      \

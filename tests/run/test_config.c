@@ -201,6 +201,9 @@ static void test_rules(void)
         {{"rollout.retain_epochs=17"},
          "rollout.retain_epochs (17) times schedule.epoch_steps (1000) keeps the imagined"},
         {{"rollout.max_disagreement=1", "model.elites=1"}, "needs at least 2 elites to compare; model.elites (1)"},
+        {{"rollout.block=1", "rollout.branches=66000"}, "rollout.branches (66000) makes more than 65536 blocks"},
+        {{"rollout.branches=3000", "policy.shards=2"}, "rollout.branches / rollout.block (3), must be a multiple of"},
+        {{"rollout.block=1000000", "rollout.branches=1000000", "rollout.length_end=100"}, "more than 2 GiB of rows"},
         {{"policy.shards=3"}, "policy.batch (256) must be a multiple of policy.shards (3)"},
         {{"policy.target_entropy=Auto"},
          "policy.target_entropy must be auto or a number in [-10000, 10000], not 'Auto'"},
@@ -218,7 +221,7 @@ static void test_rules(void)
     }
     static const char *const allowed[] = {"schedule.tick_steps=1", "schedule.retrain_every=1000",
                                           "eval.every_steps=0",    "policy.target_entropy=-0.5",
-                                          "policy.shards=8",       "feed.publish=off"};
+                                          "policy.shards=4",       "feed.publish=off"};
     rv_config c = defaults();
     for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
         RV_TEST_OK(rv_config_override(allowed[i], &c));
