@@ -111,37 +111,44 @@ static void group_by_elite(rv_branch *b, rv_rng *rng, int n, int n_elites, int *
     memcpy(b->obs, b->grouped, (size_t)n * width * sizeof *b->obs);
 }
 
-/* means and log-variances of the drawn elites; with the gate on, every elite runs and leaves its share in b->gate */
-static void predict(rv_branch *b, const rv_branch_source *s, int n, const int *start)
+/* what elite k predicts for states from..to-1, into their rows of mean and logvar */
+static void predict_rows(rv_branch *b, const rv_branch_source *s, int k, int from, int to, float *mean, float *logvar)
 {
     const rv_member_shape *shape = &b->shape;
+    size_t first = (size_t)from;
     size_t n_out = (size_t)shape->n_out;
-    if (b->cfg.max_disagreement <= 0) {
-        for (int k = 0; k < s->n_elites; k++) {
-            size_t from = (size_t)start[k];
-            int rows = start[k + 1] - start[k];
-            if (rows > 0)
-                rv_member_predict(shape, s->members + s->elites[k] * shape->n_published, rows,
-                                  b->x + from * (size_t)shape->n_in, &b->member_tape, b->scratch,
-                                  b->mean + from * n_out, b->logvar + from * n_out);
-        }
-        return;
-    }
+    if (to > from)
+        rv_member_predict(shape, s->members + s->elites[k] * shape->n_published, to - from,
+                          b->x + first * (size_t)shape->n_in, &b->member_tape, b->scratch, mean + first * n_out,
+                          logvar + first * n_out);
+}
+
+/* Means and log-variances of the drawn elites; with the gate on, every elite runs and leaves its share in b->gate. The
+ * products that make a row have the same shapes with the gate and without, so that a gate that stops nothing changes
+ * no bit. */
+static void predict(rv_branch *b, const rv_branch_source *s, int n, const int *start)
+{
+    size_t n_out = (size_t)b->shape.n_out;
     float *mean = b->gate_mean;
     float *logvar = b->gate_logvar;
-    memset(b->gate, 0, (size_t)n * n_out * 3 * sizeof *b->gate);
+    bool has_gate = b->cfg.max_disagreement > 0;
+    if (has_gate)
+        memset(b->gate, 0, (size_t)n * n_out * 3 * sizeof *b->gate);
     for (int k = 0; k < s->n_elites; k++) {
-        rv_member_predict(shape, s->members + s->elites[k] * shape->n_published, n, b->x, &b->member_tape, b->scratch,
-                          mean, logvar);
+        predict_rows(b, s, k, start[k], start[k + 1], b->mean, b->logvar);
+        if (!has_gate)
+            continue;
+        predict_rows(b, s, k, 0, start[k], mean, logvar);
+        predict_rows(b, s, k, start[k + 1], n, mean, logvar);
+        size_t from = (size_t)start[k] * n_out;
+        size_t bytes = (size_t)(start[k + 1] - start[k]) * n_out * sizeof *mean;
+        memcpy(mean + from, b->mean + from, bytes);
+        memcpy(logvar + from, b->logvar + from, bytes);
         for (size_t i = 0; i < (size_t)n * n_out; i++) {
             b->gate[3 * i] += (double)mean[i];
             b->gate[3 * i + 1] += (double)mean[i] * (double)mean[i];
             b->gate[3 * i + 2] += exp((double)logvar[i]);
         }
-        size_t from = (size_t)start[k] * n_out;
-        size_t bytes = (size_t)(start[k + 1] - start[k]) * n_out * sizeof *mean;
-        memcpy(b->mean + from, mean + from, bytes);
-        memcpy(b->logvar + from, logvar + from, bytes);
     }
 }
 

@@ -10,6 +10,7 @@
  *
  * A block is a unit: its rows depend on (seed, block, retrain, published weights, real rows) alone. States are
  * grouped by the drawn elite, so that each costs one member's forward pass; with the gate on, all elites run.
+ * A gate that stops nothing changes no bit.
  */
 #pragma once
 #include "env/env.h"

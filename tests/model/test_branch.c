@@ -1,0 +1,572 @@
+#include "env/env.h"
+#include "math/vector.h"
+#include "model/branch.h"
+#include "nn/policy_net.h"
+#include "rv_test.h"
+
+#include <stdlib.h>
+
+enum { MEMBERS = 5, MAX_OUT = 18, WIDEST = 64 };
+
+/* a small ensemble and policy on one task, real rows to start from, and room for the rows of a block */
+typedef struct bench {
+    const rv_env_spec *spec;
+    rv_rollout_cfg cfg;
+    rv_member_shape shape;
+    rv_mlp policy_net;
+    float *members, *policy, *real, *rows;
+    int elites[MEMBERS];
+    rv_branch *branch;
+    rv_branch_source source;
+    rv_branch_stats stats;
+} bench;
+
+static void set_up(bench *b, const char *env, int64_t block, int length, int64_t n_real, double max_disagreement,
+                   bool known_reward)
+{
+    const rv_model_cfg model = {
+        .members = MEMBERS, .elites = MEMBERS, .hidden_layers = 2, .hidden = 24, .batch = 1, .weight_decay = {.n = 3}};
+    *b = (bench){.cfg = {.block = block, .branches = block, .max_disagreement = max_disagreement}};
+    RV_TEST_OK(rv_env_find(env, &b->spec));
+    RV_TEST_OK(rv_member_shape_init(&model, b->spec->n_obs, b->spec->n_act, &b->shape));
+    RV_TEST_OK(rv_policy_net_init(b->spec->n_obs, b->spec->n_act, 2, 16, &b->policy_net));
+    RV_TEST_OK(RV_NEW(b->members, MEMBERS * b->shape.n_published));
+    RV_TEST_OK(RV_NEW(b->policy, b->policy_net.n_params));
+    RV_TEST_OK(RV_NEW(b->real, n_real * b->shape.row.width));
+    RV_TEST_OK(RV_NEW(b->rows, block * length * b->shape.row.width));
+    RV_TEST_OK(rv_branch_create(&b->cfg, &b->shape, &b->policy_net, b->spec, known_reward, &b->branch));
+    rv_rng rng = rv_rng_at(1, RV_STREAM_TEST, 0, 0);
+    for (int64_t i = 0; i < n_real * b->shape.row.width; i++)
+        b->real[i] = (float)(0.1 * rv_rng_uniform(&rng));
+    for (int64_t i = 0; i < n_real; i++)
+        b->real[i * b->shape.row.width] += 1.2F; /* a hopper of this height is on its foot */
+    b->source = (rv_branch_source){.seed = 3,
+                                   .retrain = 2,
+                                   .length = length,
+                                   .n_real = n_real,
+                                   .real = b->real,
+                                   .members = b->members,
+                                   .n_elites = 1,
+                                   .elites = b->elites,
+                                   .policy = b->policy};
+}
+
+static void tear_down(bench *b)
+{
+    rv_branch_destroy(&b->branch);
+    rv_mem_free(&b->members);
+    rv_mem_free(&b->policy);
+    rv_mem_free(&b->real);
+    rv_mem_free(&b->rows);
+}
+
+static void choose_elites(bench *b, int n, const int *elites)
+{
+    memcpy(b->elites, elites, (size_t)n * sizeof *elites);
+    b->source.n_elites = n;
+}
+
+static float *member(bench *b, int m)
+{
+    return b->members + m * b->shape.n_published;
+}
+
+/* predicts mean (n_out) and logvar whatever the input; the bounds are so wide that they do not bend it */
+static void make_constant(bench *b, int m, const float *mean, float logvar)
+{
+    const rv_member_shape *s = &b->shape;
+    float *p = member(b, m);
+    memset(p, 0, (size_t)s->n_published * sizeof *p);
+    for (int j = 0; j < s->n_out; j++) {
+        p[s->mlp.bias[s->mlp.n_layers - 1] + j] = mean[j];
+        p[s->mlp.bias[s->mlp.n_layers - 1] + s->n_out + j] = logvar;
+        p[s->hi + j] = 20;
+        p[s->lo + j] = -60;
+    }
+    for (int i = 0; i < s->n_in; i++)
+        p[s->std + i] = 1;
+}
+
+/* a member of its own: random weights and input statistics, log-variances about logvar */
+static void make_random(bench *b, int m, double size, float logvar)
+{
+    static const float zero[MAX_OUT];
+    const rv_member_shape *s = &b->shape;
+    float *p = member(b, m);
+    rv_rng rng = rv_rng_at(1, RV_STREAM_TEST, 1, (uint64_t)m);
+    make_constant(b, m, zero, logvar);
+    for (int64_t i = 0; i < s->mlp.bias[s->mlp.n_layers - 1]; i++)
+        p[i] += (float)(size * rv_rng_normal(&rng));
+    for (int i = 0; i < s->n_in; i++) {
+        p[s->mean + i] = (float)(0.3 * rv_rng_normal(&rng));
+        p[s->std + i] = (float)(0.5 + rv_rng_uniform(&rng));
+    }
+}
+
+/* a policy that looks at the state, with the same log deviation everywhere */
+static void make_policy(bench *b, double size, float mean, float log_std)
+{
+    const rv_mlp *net = &b->policy_net;
+    rv_rng rng = rv_rng_at(1, RV_STREAM_TEST, 2, 0);
+    int last = net->n_layers - 1;
+    int n_act = b->spec->n_act;
+    for (int64_t i = 0; i < net->n_params; i++)
+        b->policy[i] = (float)(size * rv_rng_normal(&rng));
+    for (int j = 0; j < n_act; j++) {
+        for (int i = 0; i < net->sizes[last]; i++)
+            b->policy[net->weight[last] + (int64_t)i * 2 * n_act + n_act + j] = 0;
+        b->policy[net->bias[last] + j] = mean;
+        b->policy[net->bias[last] + n_act + j] = log_std;
+    }
+}
+
+static const float *row(const bench *b, int64_t i)
+{
+    return b->rows + i * b->shape.row.width;
+}
+
+static void run(bench *b, int block)
+{
+    memset(b->rows, 0xff, (size_t)(b->cfg.block * b->source.length * b->shape.row.width) * sizeof *b->rows);
+    RV_TEST_OK(rv_branch_run(b->branch, &b->source, block, b->rows, &b->stats));
+    /* rows beyond the last one are left alone */
+    if (b->stats.n_rows < b->cfg.block * b->source.length)
+        CU_ASSERT(isnan(row(b, b->stats.n_rows)[0]));
+}
+
+/* ---- the networks once more, in double ---- */
+
+static void forward64(const rv_mlp *net, const float *params, bool is_swish, const double *x, double *out)
+{
+    double in[WIDEST];
+    memcpy(in, x, (size_t)net->sizes[0] * sizeof *in);
+    for (int l = 0; l < net->n_layers; l++) {
+        for (int k = 0; k < net->sizes[l + 1]; k++) {
+            double z = params[net->bias[l] + k];
+            for (int i = 0; i < net->sizes[l]; i++)
+                z += in[i] * (double)params[net->weight[l] + (int64_t)i * net->sizes[l + 1] + k];
+            out[k] = l == net->n_layers - 1 ? z : is_swish ? z / (1 + exp(-z)) : fmax(z, 0);
+        }
+        memcpy(in, out, (size_t)net->sizes[l + 1] * sizeof *in);
+    }
+}
+
+static void predict64(const bench *b, int m, const float *obs_act, double *mean, double *logvar)
+{
+    const rv_member_shape *s = &b->shape;
+    const float *p = b->members + m * s->n_published;
+    double x[WIDEST], out[WIDEST];
+    for (int i = 0; i < s->n_in; i++)
+        x[i] = ((double)obs_act[i] - (double)p[s->mean + i]) / (double)p[s->std + i];
+    forward64(&s->mlp, p, true, x, out);
+    for (int j = 0; j < s->n_out; j++) {
+        double hi = p[s->hi + j], lo = p[s->lo + j];
+        double below = hi - log1p(exp(hi - out[s->n_out + j]));
+        mean[j] = out[j];
+        logvar[j] = lo + log1p(exp(below - lo));
+    }
+}
+
+/* what the row's reward and change of state are, as the model predicts them: (n_out) */
+static void outcome(const bench *b, const float *x, double *y)
+{
+    const rv_row *r = &b->shape.row;
+    y[0] = x[r->reward];
+    for (int j = 0; j < r->n_obs; j++)
+        y[1 + j] = (double)x[r->next_obs + j] - (double)x[j];
+}
+
+/* the largest of standard deviation of the elites' means over root of their mean variance */
+static double disagreement64(const bench *b, const float *obs_act)
+{
+    double worst = 0;
+    int n = b->source.n_elites;
+    double mean[MEMBERS][WIDEST], logvar[MEMBERS][WIDEST];
+    for (int k = 0; k < n; k++)
+        predict64(b, b->elites[k], obs_act, mean[k], logvar[k]);
+    for (int j = 0; j < b->shape.n_out; j++) {
+        double middle = 0, spread = 0, variance = 0;
+        for (int k = 0; k < n; k++) {
+            middle += mean[k][j] / n;
+            variance += exp(logvar[k][j]) / n;
+        }
+        for (int k = 0; k < n; k++)
+            spread += (mean[k][j] - middle) * (mean[k][j] - middle) / n;
+        worst = fmax(worst, sqrt(spread / variance));
+    }
+    return worst;
+}
+
+/* ---- cases ---- */
+
+static void starts_are_real_states(void)
+{
+    enum { REAL = 8, BLOCK = 8000 };
+    bench b;
+    int seen[REAL] = {0};
+    set_up(&b, "Pendulum-v1", BLOCK, 1, REAL + 3, 0, false);
+    make_random(&b, 0, 0.1, -4);
+    b.source.n_real = REAL; /* what comes after these is not there yet */
+    run(&b, 0);
+    CU_ASSERT_EQUAL(b.stats.n_rows, BLOCK);
+    for (int i = 0; i < BLOCK; i++) {
+        int from = -1;
+        for (int k = 0; k < REAL + 3; k++)
+            if (memcmp(row(&b, i), b.real + k * b.shape.row.width, (size_t)b.spec->n_obs * sizeof(float)) == 0)
+                from = k;
+        CU_ASSERT_FATAL(from >= 0 && from < REAL);
+        seen[from]++;
+    }
+    for (int k = 0; k < REAL; k++)
+        CU_ASSERT(abs(seen[k] - BLOCK / REAL) < 150); /* 5 deviations */
+    tear_down(&b);
+}
+
+static bool hopper_has_fallen(const float *o)
+{
+    bool has = o[0] <= 0.7F || fabs((double)o[1]) >= (double)0.2F;
+    for (int j = 1; j < 11; j++)
+        has = has || o[j] >= 100;
+    return has;
+}
+
+/* rows come step after step, so the rows of a step begin where those of the step before end */
+static void branches_go_on_where_they_were(void)
+{
+    enum { BLOCK = 300, LENGTH = 6 };
+    bench b;
+    const int elites[] = {3, 0, 1};
+    set_up(&b, "Hopper-v4", BLOCK, LENGTH, 100, 0, false);
+    choose_elites(&b, 3, elites);
+    for (int m = 0; m < MEMBERS; m++)
+        make_random(&b, m, 0.1, -5);
+    make_policy(&b, 0.3, 0, 0);
+    run(&b, 1);
+    const rv_row *r = &b.shape.row;
+    size_t obs_bytes = (size_t)r->n_obs * sizeof(float);
+    int64_t begin = 0, end = BLOCK, n_terminated = 0;
+    for (int depth = 0; depth < LENGTH; depth++) {
+        int64_t alive = 0;
+        for (int64_t i = begin; i < end; i++) {
+            const float *x = row(&b, i);
+            bool fell = hopper_has_fallen(x + r->next_obs);
+            CU_ASSERT_EQUAL(x[r->terminated], fell ? 1.0F : 0.0F);
+            n_terminated += fell;
+            alive += !fell;
+            int n_next = 0;
+            for (int64_t k = end; depth < LENGTH - 1 && k < b.stats.n_rows; k++)
+                n_next += memcmp(row(&b, k), x + r->next_obs, obs_bytes) == 0;
+            CU_ASSERT_EQUAL(n_next, depth < LENGTH - 1 && !fell);
+        }
+        CU_ASSERT(alive > 0 && alive < end - begin);
+        begin = end;
+        end += depth < LENGTH - 1 ? alive : 0;
+    }
+    CU_ASSERT_EQUAL(b.stats.n_rows, end);
+    CU_ASSERT_EQUAL(b.stats.n_terminated, n_terminated);
+    CU_ASSERT_EQUAL(b.stats.n_stopped, 0);
+    tear_down(&b);
+}
+
+/* the reward tells who made a row: member m predicts m */
+static void every_step_draws_an_elite(void)
+{
+    enum { BLOCK = 3600, E = 3 };
+    bench b;
+    const int elites[E] = {4, 1, 2};
+    int pairs[2][MEMBERS][MEMBERS] = {{{0}}};
+    set_up(&b, "Pendulum-v1", BLOCK, 3, 500, 0, false);
+    choose_elites(&b, E, elites);
+    for (int m = 0; m < MEMBERS; m++) {
+        const float mean[] = {(float)m, 0.01F, 0.02F, 0.03F};
+        make_constant(&b, m, mean, -10);
+    }
+    for (int64_t i = 0; i < b.shape.n_published; i++)
+        member(&b, 0)[i] = NAN;
+    run(&b, 0);
+    CU_ASSERT_EQUAL(b.stats.n_rows, 3 * BLOCK);
+    const rv_row *r = &b.shape.row;
+    for (int depth = 0; depth < 2; depth++)
+        for (int64_t i = depth * BLOCK; i < (depth + 1) * BLOCK; i++) {
+            int64_t k = (depth + 1) * BLOCK;
+            while (k < (depth + 2) * BLOCK && memcmp(row(&b, k), row(&b, i) + r->next_obs, 3 * sizeof(float)) != 0)
+                k++;
+            CU_ASSERT_FATAL(k < (depth + 2) * BLOCK);
+            long first = lroundf(row(&b, i)[r->reward]), second = lroundf(row(&b, k)[r->reward]);
+            CU_ASSERT_FATAL(first >= 1 && first < MEMBERS && second >= 1 && second < MEMBERS);
+            pairs[depth][first][second]++;
+        }
+    for (int depth = 0; depth < 2; depth++)
+        for (int i = 0; i < MEMBERS; i++)
+            for (int k = 0; k < MEMBERS; k++) {
+                bool are_elites = i != 0 && i != 3 && k != 0 && k != 3;
+                CU_ASSERT(abs(pairs[depth][i][k] - (are_elites ? BLOCK / 9 : 0)) < (are_elites ? 95 : 1));
+            }
+    tear_down(&b);
+}
+
+enum { DRAWS = 5 }; /* reward, three changes of state, the action before its tanh */
+
+static void standard_draws(const bench *b, int64_t i, double *z)
+{
+    const double mean[DRAWS] = {-1.5, 0.25, -0.5, 2, 0.2};
+    outcome(b, row(b, i), z);
+    z[4] = atanh((double)row(b, i)[b->shape.row.act]);
+    for (int j = 0; j < DRAWS; j++)
+        z[j] = (z[j] - mean[j]) / (j == 4 ? 0.5 : exp(-0.5));
+}
+
+/* mean 0, variance 1, and nothing in common with each other or with the step before */
+static void samples_are_as_predicted(void)
+{
+    enum { BLOCK = 20000, LENGTH = 3 };
+    const double close = 5 / sqrt(BLOCK);
+    bench b;
+    set_up(&b, "Pendulum-v1", BLOCK, LENGTH, 50, 0, false);
+    make_constant(&b, 0, (const float[]){-1.5F, 0.25F, -0.5F, 2}, -1);
+    make_policy(&b, 0, 0.2F, (float)log(0.5));
+    run(&b, 0);
+    for (int64_t depth = 0; depth < LENGTH; depth++) {
+        double mean[DRAWS] = {0}, product[DRAWS][DRAWS] = {{0}}, before[DRAWS] = {0};
+        for (int64_t i = 0; i < BLOCK; i++) {
+            double z[WIDEST], past[WIDEST];
+            standard_draws(&b, depth * BLOCK + i, z);
+            standard_draws(&b, (depth > 0 ? depth - 1 : LENGTH - 1) * BLOCK + i, past);
+            for (int j = 0; j < DRAWS; j++) {
+                mean[j] += z[j] / BLOCK;
+                before[j] += z[j] * past[j] / BLOCK;
+                for (int k = 0; k < DRAWS; k++)
+                    product[j][k] += z[j] * z[k] / BLOCK;
+            }
+        }
+        for (int j = 0; j < DRAWS; j++) {
+            CU_ASSERT(fabs(mean[j]) < close);
+            CU_ASSERT(fabs(before[j]) < close);
+            for (int k = 0; k < DRAWS; k++)
+                CU_ASSERT(fabs(product[j][k] - (j == k)) < close * sqrt(j == k ? 2 : 1));
+        }
+    }
+    tear_down(&b);
+}
+
+/* with next to no noise, a row must be what one elite predicts for this very state and action */
+static void rows_belong_to_state_action_and_member(void)
+{
+    enum { BLOCK = 500, LENGTH = 3 };
+    bench b;
+    const int elites[] = {2, 4, 0, 1};
+    int64_t made_by[MEMBERS] = {0};
+    set_up(&b, "HalfCheetah-v4", BLOCK, LENGTH, 100, 0, false);
+    choose_elites(&b, 4, elites);
+    for (int m = 0; m < MEMBERS; m++)
+        make_random(&b, m, 0.3, -40);
+    make_policy(&b, 0.5, 0.1F, -20);
+    run(&b, 0);
+    CU_ASSERT_EQUAL(b.stats.n_rows, BLOCK * LENGTH);
+    for (int64_t i = 0; i < b.stats.n_rows; i++) {
+        const float *x = row(&b, i);
+        double obs[WIDEST], out[WIDEST], y[WIDEST];
+        int n_matches = 0;
+        for (int j = 0; j < b.spec->n_obs; j++)
+            obs[j] = x[j];
+        forward64(&b.policy_net, b.policy, false, obs, out);
+        for (int j = 0; j < b.spec->n_act; j++)
+            CU_ASSERT(fabs((double)x[b.shape.row.act + j] - tanh(out[j])) < 1e-5);
+        outcome(&b, x, y);
+        for (int m = 0; m < MEMBERS; m++) {
+            double mean[WIDEST], logvar[WIDEST], worst = 0;
+            predict64(&b, m, x, mean, logvar);
+            for (int j = 0; j < b.shape.n_out; j++)
+                worst = fmax(worst, fabs(y[j] - mean[j]));
+            made_by[m] += worst < 1e-4;
+            n_matches += worst < 1e-4;
+        }
+        CU_ASSERT_EQUAL(n_matches, 1);
+    }
+    CU_ASSERT_EQUAL(made_by[3], 0);
+    for (int k = 0; k < 4; k++)
+        CU_ASSERT(made_by[elites[k]] > BLOCK * LENGTH / 6);
+    tear_down(&b);
+}
+
+static void known_reward_is_the_tasks(void)
+{
+    enum { BLOCK = 100, LENGTH = 3 };
+    bench b;
+    set_up(&b, "Pendulum-v1", BLOCK, LENGTH, 20, 0, true);
+    make_random(&b, 0, 0.2, -4);
+    run(&b, 0);
+    CU_ASSERT_EQUAL(b.stats.n_rows, BLOCK * LENGTH);
+    for (int64_t i = 0; i < b.stats.n_rows; i++) {
+        const float *x = row(&b, i);
+        /* Gymnasium's reward; act is in [-1, 1], the torque in [-2, 2] */
+        double angle = atan2((double)x[1], (double)x[0]), torque = 2 * (double)x[3];
+        double want = -(angle * angle + 0.1 * (double)x[2] * (double)x[2] + 0.001 * torque * torque);
+        CU_ASSERT(fabs((double)x[b.shape.row.reward] - want) < 1e-5 * (1 + fabs(want)));
+    }
+    tear_down(&b);
+
+    rv_branch *branch = NULL;
+    rv_env_spec spec = *b.spec;
+    spec.reward = NULL;
+    RV_TEST_FAILS(rv_branch_create(&b.cfg, &b.shape, &b.policy_net, &spec, true, &branch), RV_E_CONFIG, "known_reward");
+    CU_ASSERT_PTR_NULL(branch);
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void random_ensemble(bench *b)
+{
+    const int elites[] = {3, 0, 4, 1};
+    choose_elites(b, 4, elites);
+    for (int m = 0; m < MEMBERS; m++)
+        make_random(b, m, 0.12, -3);
+    make_policy(b, 0.5, 0, 0);
+}
+
+/* the same block without the gate shows what every branch would do; the gate must leave out just the doubtful ones */
+static void gate_stops_what_elites_disagree_on(void)
+{
+    enum { BLOCK = 1000 };
+    bench free, gated;
+    double doubt[BLOCK], sorted[BLOCK];
+    set_up(&free, "Hopper-v4", BLOCK, 1, 200, 0, false);
+    random_ensemble(&free);
+    run(&free, 5);
+    CU_ASSERT_EQUAL_FATAL(free.stats.n_rows, BLOCK);
+    for (int i = 0; i < BLOCK; i++)
+        sorted[i] = doubt[i] = disagreement64(&free, row(&free, i));
+    qsort(sorted, BLOCK, sizeof *sorted, ascending);
+    double limit = 0.5 * (sorted[BLOCK / 3] + sorted[BLOCK / 3 + 1]);
+    CU_ASSERT_FATAL(sorted[BLOCK / 3 + 1] > sorted[BLOCK / 3] * (1 + 2e-6)); /* no single-precision doubt about it */
+    set_up(&gated, "Hopper-v4", BLOCK, 4, 200, limit, false);
+    random_ensemble(&gated);
+    gated.source.length = 1;
+    run(&gated, 5);
+    CU_ASSERT_EQUAL(gated.stats.n_stopped, BLOCK - BLOCK / 3 - 1);
+    CU_ASSERT_EQUAL_FATAL(gated.stats.n_rows, BLOCK / 3 + 1);
+    int64_t n = 0;
+    for (int i = 0; i < BLOCK; i++)
+        if (doubt[i] <= limit)
+            CU_ASSERT(memcmp(row(&gated, n++), row(&free, i), (size_t)free.shape.row.width * sizeof(float)) == 0);
+
+    /* and at no later step is a row made where they disagree: stopped branches stay stopped */
+    gated.source.length = 4;
+    run(&gated, 6);
+    CU_ASSERT(gated.stats.n_rows > BLOCK / 3 + 1);
+    CU_ASSERT(gated.stats.n_stopped > 0 && gated.stats.n_stopped + gated.stats.n_terminated <= BLOCK);
+    for (int64_t i = 0; i < gated.stats.n_rows; i++)
+        CU_ASSERT(disagreement64(&gated, row(&gated, i)) <= limit * (1 + 1e-4));
+    tear_down(&free);
+    tear_down(&gated);
+}
+
+static bool same_rows(const bench *a, const bench *b)
+{
+    return a->stats.n_rows == b->stats.n_rows &&
+           memcmp(a->rows, b->rows, (size_t)(a->stats.n_rows * a->shape.row.width) * sizeof *a->rows) == 0;
+}
+
+static void wide_gate_changes_nothing(void)
+{
+    bench a, b;
+    set_up(&a, "Hopper-v4", 333, 5, 100, 0, false);
+    set_up(&b, "Hopper-v4", 333, 5, 100, 1e6, false);
+    random_ensemble(&a);
+    random_ensemble(&b);
+    for (int block = 0; block < 4; block++) {
+        run(&a, block);
+        run(&b, block);
+        CU_ASSERT(same_rows(&a, &b));
+        CU_ASSERT_EQUAL(b.stats.n_stopped, 0);
+        CU_ASSERT_EQUAL(a.stats.n_terminated, b.stats.n_terminated);
+    }
+    tear_down(&a);
+    tear_down(&b);
+}
+
+static void bits_depend_on_seed_block_and_retrain(void)
+{
+    bench a, b;
+    set_up(&a, "Hopper-v4", 200, 4, 100, 3, false);
+    set_up(&b, "Hopper-v4", 200, 4, 100, 3, false);
+    random_ensemble(&a);
+    random_ensemble(&b);
+    run(&a, 7);
+    for (int block = 0; block < 3; block++) {
+        run(&b, block); /* whatever the work space did before */
+        CU_ASSERT(!same_rows(&a, &b));
+    }
+    run(&b, 7);
+    CU_ASSERT(same_rows(&a, &b));
+    b.source.seed++;
+    run(&b, 7);
+    CU_ASSERT(!same_rows(&a, &b));
+    b.source.seed--;
+    b.source.retrain++;
+    run(&b, 7);
+    CU_ASSERT(!same_rows(&a, &b));
+    b.source.retrain--;
+    b.source.length--; /* shorter branches are the first steps of longer ones */
+    run(&b, 7);
+    CU_ASSERT(b.stats.n_rows < a.stats.n_rows);
+    a.stats.n_rows = b.stats.n_rows;
+    CU_ASSERT(same_rows(&a, &b));
+    tear_down(&a);
+    tear_down(&b);
+}
+
+static void runs_allocate_nothing(void)
+{
+    bench b;
+    int64_t blocks = rv_mem_blocks();
+    set_up(&b, "Hopper-v4", 100, 4, 50, 1, false);
+    random_ensemble(&b);
+    int64_t calls = rv_mem_calls();
+    run(&b, 0);
+    run(&b, 1);
+    CU_ASSERT_EQUAL(rv_mem_calls(), calls);
+    tear_down(&b);
+    CU_ASSERT_EQUAL(rv_mem_blocks(), blocks);
+}
+
+static void check_not_finite(double max_disagreement)
+{
+    bench b;
+    const float bad[] = {NAN, INFINITY, -INFINITY};
+    set_up(&b, "Hopper-v4", 100, 4, 50, max_disagreement, false);
+    random_ensemble(&b);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        random_ensemble(&b);
+        const rv_mlp *net = &b.shape.mlp;
+        for (int j = 0; j < b.shape.n_out; j++)
+            member(&b, 4)[net->bias[net->n_layers - 1] + j] = bad[i];
+        b.stats.n_rows = -1;
+        RV_TEST_FAILS(rv_branch_run(b.branch, &b.source, 9, b.rows, &b.stats), RV_E_NONFINITE, "block 9");
+        CU_ASSERT_EQUAL(b.stats.n_rows, -1);
+        b.source.n_elites = 2; /* 3 and 0: it does not matter what others predict */
+        run(&b, 9);
+    }
+    tear_down(&b);
+}
+
+static void not_finite_is_an_error(void)
+{
+    check_not_finite(0);
+    check_not_finite(100);
+}
+
+RV_TEST_MAIN("branch", {"starts are real states", starts_are_real_states},
+             {"branches go on where they were", branches_go_on_where_they_were},
+             {"every step draws an elite", every_step_draws_an_elite},
+             {"samples are as predicted", samples_are_as_predicted},
+             {"rows belong to state, action and member", rows_belong_to_state_action_and_member},
+             {"known reward is the task's", known_reward_is_the_tasks},
+             {"gate stops what elites disagree on", gate_stops_what_elites_disagree_on},
+             {"wide gate changes nothing", wide_gate_changes_nothing},
+             {"bits depend on seed, block and retrain", bits_depend_on_seed_block_and_retrain},
+             {"runs allocate nothing", runs_allocate_nothing}, {"not finite is an error", not_finite_is_an_error})
