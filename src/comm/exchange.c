@@ -49,10 +49,23 @@ static int tag_of(int product, int unit)
     return product << 16 | unit;
 }
 
+/* a name that does not fit into a tag would be that of another message */
+static rv_status check_name(int product, int unit)
+{
+    RV_CHECK(product >= 0 && product < RV_EXCHANGE_PRODUCTS && unit >= 0 && unit < RV_EXCHANGE_UNITS, RV_E_INTERNAL,
+             "no message can be named product %d of unit %d: there are %d products and %d units", product, unit,
+             RV_EXCHANGE_PRODUCTS, RV_EXCHANGE_UNITS);
+    return RV_OK;
+}
+
 rv_status rv_exchange_send(rv_exchange *x, int to, int product, int unit, const void *bytes, size_t n)
 {
+<<<<<<< HEAD
     RV_CHECK(product >= 0 && product < 16 && unit >= 0 && unit < 65536, RV_E_INTERNAL,
              "a message of product %d, unit %d", product, unit);
+=======
+    RV_TRY(check_name(product, unit));
+>>>>>>> ea5b067 (all)
     RV_CHECK(n <= INT_MAX, RV_E_INTERNAL, "a message of %zu bytes (product %d, unit %d)", n, product, unit);
     RV_CHECK(x->n_requests < x->max_posts && x->n_local < x->max_posts, RV_E_INTERNAL, "more than %d posts at an edge",
              x->max_posts);
@@ -84,6 +97,7 @@ static rv_status receive_local(rv_exchange *x, int product, int unit, void *out,
 
 rv_status rv_exchange_receive(rv_exchange *x, int from, int product, int unit, void *out, size_t max, size_t *n_out)
 {
+    RV_TRY(check_name(product, unit));
     if (from == x->world->rank)
         return receive_local(x, product, unit, out, max, n_out);
     MPI_Message message;

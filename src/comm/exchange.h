@@ -7,13 +7,16 @@
 #pragma once
 #include "comm/world.h"
 
+enum { RV_EXCHANGE_PRODUCTS = 16, RV_EXCHANGE_UNITS = 65536 };
+
 typedef struct rv_exchange rv_exchange;
 
 /** max_posts: sends between two calls of finish, at most. */
 rv_status rv_exchange_create(rv_world *world, int max_posts, rv_exchange **out);
 void rv_exchange_destroy(rv_exchange **x);
 
-/** Post a message to a rank, this one included. product in [0, 16), unit in [0, 65536); bytes < 2^31, may be 0. */
+/** Post a message to a rank, this one included. product below RV_EXCHANGE_PRODUCTS, unit below RV_EXCHANGE_UNITS;
+ * bytes < 2^31, may be 0. */
 rv_status rv_exchange_send(rv_exchange *x, int to, int product, int unit, const void *bytes, size_t n);
 
 /** Wait for the message and take it. @return RV_OK; RV_E_PROTOCOL when it is longer than max. */

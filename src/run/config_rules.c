@@ -1,4 +1,5 @@
 /* config_rules.c - what fields must satisfy together. One line per rule; a run reports all that are broken at once. */
+#include "comm/exchange.h"
 #include "data/imagined.h"
 #include "run/config.h"
 
@@ -107,6 +108,20 @@ static void check_rollout(const rv_config *cfg, complaint *c)
            r->max_disagreement, LL(cfg->model.elites));
 }
 
+/* blocks of a fit: each is named in messages by its number, and each shard's imagined buffer is fed by some of them */
+static void check_blocks(const rv_config *cfg, complaint *c)
+{
+    const rv_rollout_cfg *r = &cfg->rollout;
+    const rv_schedule schedule = {&cfg->schedule, r, &cfg->policy, cfg->eval.every_steps};
+    int64_t blocks = r->block > 0 ? r->branches / r->block : 0;
+    demand(c, blocks <= RV_EXCHANGE_UNITS, NAMED(rollout.branches) " must be at most %d times " NAMED(rollout.block),
+           LL(r->branches), (int)RV_EXCHANGE_UNITS, LL(r->block));
+    demand(c, blocks >= cfg->policy.shards || !rv_schedule_imagines(&schedule),
+           NAMED(rollout.branches) " must be at least " NAMED(policy.shards) " times " NAMED(
+               rollout.block) ", so that every shard has imagined rows",
+           LL(r->branches), LL(cfg->policy.shards), LL(r->block));
+}
+
 static void check_policy(const rv_config *cfg, complaint *c)
 {
     static const rv_field entropy = {"target_entropy", RV_T_F64, 0, sizeof(double), "", -10000, 10000, "", NULL, "", 0};
@@ -148,6 +163,7 @@ rv_status rv_config_check(const rv_config *config)
     check_schedule(config, &c);
     check_model(config, &c);
     check_rollout(config, &c);
+    check_blocks(config, &c);
     check_policy(config, &c);
     check_feed(config, &c);
     if (c.n_told + c.n_untold == 0)

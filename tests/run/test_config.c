@@ -195,6 +195,10 @@ static void test_rules(void)
         {{"model.logvar_min=0.5"}, "model.logvar_min (0.5) must be less than model.logvar_max (0.5)"},
         {{"schedule.tick_steps=1", "schedule.warmup_steps=4"}, "times schedule.warmup_steps (4) must be at least 1"},
         {{"rollout.branches=1500"}, "rollout.branches (1500) must be a multiple of rollout.block (1000)"},
+        {{"rollout.branches=65537", "rollout.block=1"},
+         "rollout.branches (65537) must be at most 65536 times rollout.block (1)"},
+        {{"rollout.branches=3000", "policy.shards=4"},
+         "rollout.branches (3000) must be at least policy.shards (4) times rollout.block (1000)"},
         {{"rollout.length_start=2"}, "rollout.length_start (2) must be at most rollout.length_end (1)"},
         {{"rollout.length_to_epoch=20"},
          "rollout.length_from_epoch (20) must be less than rollout.length_to_epoch (20)"},
@@ -227,6 +231,10 @@ static void test_rules(void)
         RV_TEST_OK(rv_config_override(allowed[i], &c));
     RV_TEST_OK(rv_config_override("policy.real_share_steps=1000", &c));
     RV_TEST_OK(rv_config_override("policy.real_share_end=0.5", &c));
+    RV_TEST_OK(rv_config_check(&c));
+    RV_TEST_OK(rv_config_override("rollout.branches=1000", &c)); /* one block for 8 shards, */
+    RV_TEST_OK(rv_config_override("policy.real_share=1", &c));   /* but nothing is imagined */
+    RV_TEST_OK(rv_config_override("policy.real_share_end=1", &c));
     RV_TEST_OK(rv_config_check(&c));
 
     /* all at once */
