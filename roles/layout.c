@@ -40,11 +40,12 @@ static rv_status estimate(const rv_config *cfg, rv_layout *l)
                        &critic));
     const rv_schedule schedule = {s, &cfg->rollout, &cfg->policy, cfg->eval.every_steps};
     double length = rv_schedule_length(&schedule, s->total_steps);
-    double fits = (double)s->tick_steps / (double)s->retrain_every;
+    bool imagines = rv_schedule_imagines(&schedule);
+    double fits = imagines ? (double)s->tick_steps / (double)s->retrain_every : 0;
     double env_step = strcmp(spec->family, "mujoco") == 0 ? 6e-3 : 1e-5; /* GFLOP-equivalents of its time */
     double step_cost = env_step + 2e-9 * (double)actor.n_params;
     double row = 4.0 * member.row.width;
-    double generation = (double)cfg->rollout.branches * length * row;
+    double generation = imagines ? (double)cfg->rollout.branches * length * row : 0;
 
     l->unit_cost[RV_ACTOR] = (double)s->tick_steps / (double)cfg->env.count * step_cost;
     l->unit_cost[RV_MODEL] = 1e-9 * fits * 30 * 0.5 * (double)s->total_steps * 6 * (double)member.mlp.n_params;

@@ -23,7 +23,8 @@ typedef struct rv_layout {
     double node_bytes;             /* memory of the real buffer, once per node */
 } rv_layout;
 
-/** @return RV_OK; RV_E_CONFIG when the settings ask for more ranks of a role than there are, or than it has units */
+/** @return RV_OK; RV_E_CONFIG when the settings ask for more ranks of a role than there are, or than it has units;
+ * RV_E_USAGE (n_ranks < 1) */
 rv_status rv_layout_create(const rv_config *cfg, int n_ranks, rv_layout *out);
 void rv_layout_clear(rv_layout *layout);
 

@@ -22,6 +22,7 @@ typedef struct policy {
     float *noise;         /* (n_units, 2, rows, n_act) of the critic's and the actor's step */
     float **parts;        /* (shards) gradients of own shards, NULL for others */
     float *sum, *scratch; /* (gradient size) */
+    double *imagined;     /* (shards) rows in all shards' imagined buffers, in this tick */
 } policy;
 
 static void policy_destroy(void *role)
@@ -37,6 +38,7 @@ static void policy_destroy(void *role)
     rv_mem_free(&p->parts);
     rv_mem_free(&p->sum);
     rv_mem_free(&p->scratch);
+    rv_mem_free(&p->imagined);
     rv_mem_free(&p);
 }
 
@@ -62,6 +64,7 @@ static rv_status policy_create(rv_context *ctx, void **out)
         RV_TRY_GOTO(RV_NEW(p->parts[p->numbers[i]], n_grad), fail);
     RV_TRY_GOTO(RV_NEW(p->sum, n_grad), fail);
     RV_TRY_GOTO(RV_NEW(p->scratch, n_grad), fail);
+    RV_TRY_GOTO(RV_NEW(p->imagined, cfg->shards), fail);
     *out = p;
     return RV_OK;
 fail:
@@ -69,9 +72,12 @@ fail:
     return status;
 }
 
-/* rows 0..n of the whole batch are real, cut into shards so that every shard count draws the same number in all */
-static int real_rows(const rv_context *ctx, int shard, double share)
+/* real rows in a shard's batch. rows 0..n of the whole batch are real, cut into shards so that every shard count draws
+ * the same number in all; a shard without imagined rows has nothing else to draw from */
+static int real_rows(const rv_context *ctx, const policy *p, int shard, double share)
 {
+    if (p->imagined[shard] == 0)
+        return p->rows;
     int64_t n = llround(share * (double)ctx->cfg->policy.batch);
     int64_t shards = ctx->cfg->policy.shards;
     return (int)((shard + 1) * n / shards - shard * n / shards);
@@ -84,8 +90,7 @@ static void draw(const rv_context *ctx, policy *p, int i, int64_t update, const 
     int shard = p->numbers[i];
     const rv_imagined *imagined = ctx->board.imagined[shard];
     rv_rng rng = rv_rng_at(seed, RV_STREAM_BATCH, (uint32_t)shard, (uint64_t)update);
-    bool has_imagined = imagined && rv_imagined_rows(imagined) > 0;
-    int n_real = has_imagined ? real_rows(ctx, shard, tick->real_share) : p->rows;
+    int n_real = real_rows(ctx, p, shard, tick->real_share);
     float *batch = p->batch + i * p->rows * r->width;
     for (int k = 0; k < p->rows; k++) {
         const float *row = k < n_real ? ctx->board.real + (int64_t)rv_rng_below(&rng, (uint32_t)tick->n_real) * r->width
@@ -124,7 +129,12 @@ static rv_status update(rv_context *ctx, policy *p, int64_t number, const rv_tic
 static rv_status report(rv_context *ctx, const policy *p, const rv_tick *tick, const double *losses)
 {
     double n = (double)tick->n_updates;
-    int64_t rows = rv_imagined_rows(ctx->board.imagined[0]);
+    double imagined = 0;
+    int n_real = 0;
+    for (int s = 0; s < ctx->layout->n_units[RV_POLICY]; s++) {
+        imagined += p->imagined[s];
+        n_real += real_rows(ctx, p, s, tick->real_share);
+    }
     rv_frame frame = rv_context_frame(ctx, RV_POLICY, 0, tick, tick->n_real);
     RV_TRY(rv_metric_add(&frame, RV_M_CRITIC_LOSS, losses[0] / n));
     RV_TRY(rv_metric_add(&frame, RV_M_Q_MEAN, losses[1] / n));
@@ -132,10 +142,18 @@ static rv_status report(rv_context *ctx, const policy *p, const rv_tick *tick, c
     RV_TRY(rv_metric_add(&frame, RV_M_ENTROPY, losses[4] / n));
     RV_TRY(rv_metric_add(&frame, RV_M_ENT_COEF, rv_sac_alpha(p->sac)));
     RV_TRY(rv_metric_add(&frame, RV_M_N_UPDATES, (double)p->sac->n_updates));
-    RV_TRY(rv_metric_add(&frame, RV_M_IMAGINED_SHARE, rows > 0 ? 1 - tick->real_share : 0));
+    RV_TRY(rv_metric_add(&frame, RV_M_IMAGINED_SHARE, 1 - n_real / (double)ctx->cfg->policy.batch));
     RV_TRY(rv_metric_add(&frame, RV_M_REAL_ROWS, (double)tick->n_real));
-    RV_TRY(rv_metric_add(&frame, RV_M_IMAGINED_ROWS, (double)rows * (double)ctx->cfg->policy.shards));
+    RV_TRY(rv_metric_add(&frame, RV_M_IMAGINED_ROWS, imagined));
     return rv_feed_push_send(ctx->push, &frame);
+}
+
+/* the imagined buffers change at edges only, so that this holds for all updates of a tick */
+static rv_status count_imagined(rv_context *ctx, policy *p)
+{
+    for (int i = 0; i < p->n_units; i++)
+        p->imagined[p->numbers[i]] = (double)rv_imagined_rows(ctx->board.imagined[p->numbers[i]]);
+    return rv_edge_share(ctx, RV_POLICY, p->imagined);
 }
 
 static rv_status policy_work(void *role, rv_context *ctx, const rv_tick *tick)
@@ -144,6 +162,7 @@ static rv_status policy_work(void *role, rv_context *ctx, const rv_tick *tick)
     double losses[RV_SAC_CRITIC_EXTRA + RV_SAC_ACTOR_EXTRA] = {0};
     if (tick->n_updates == 0)
         return RV_OK;
+    RV_TRY(count_imagined(ctx, p));
     for (int64_t k = 0; k < tick->n_updates; k++)
         RV_TRY(update(ctx, p, tick->first_update + k, tick, losses));
     RV_CHECK(rv_vector_is_finite(p->sac->n_params, p->sac->params), RV_E_NONFINITE,

@@ -1,0 +1,184 @@
+#include "nn/policy_net.h"
+#include "roles/role.h"
+#include "rv_test.h"
+
+enum { TICK = 50, ROWS_MAX = 1000, SEED = 5 };
+
+/* the actor role on the only rank of a run, and the rows that one environment published, tick after tick */
+typedef struct bench {
+    rv_config cfg;
+    rv_layout layout;
+    rv_world world;
+    rv_context ctx;
+    rv_feed_hub *hub;
+    int owner[4];
+    void *role;
+    int n_rows;
+    float *rows;
+} bench;
+
+static void ignore(void *user, const rv_frame *frame)
+{
+    (void)user, (void)frame;
+}
+
+static void set_up(bench *b, const char *env, int count)
+{
+    const rv_feed_cfg feed = {.publish = "off", .high_water = 10};
+    memset(b, 0, sizeof *b);
+    RV_TEST_OK(rv_config_defaults(&b->cfg));
+    b->cfg.root.seed = SEED;
+    b->cfg.env.count = count;
+    b->cfg.schedule.tick_steps = TICK * count;
+    b->layout.n_ranks = 1;
+    b->layout.n_units[RV_ACTOR] = count;
+    b->layout.owner[RV_ACTOR] = b->owner;
+    b->world.size = 1;
+    b->ctx = (rv_context){.cfg = &b->cfg, .layout = &b->layout, .world = &b->world};
+    RV_TEST_OK(rv_env_find(env, &b->ctx.spec));
+    b->ctx.row = rv_row_of(b->ctx.spec->n_obs, b->ctx.spec->n_act);
+    RV_TEST_OK(rv_policy_net_init(b->ctx.row.n_obs, b->ctx.row.n_act, 2, 8, &b->ctx.actor_net));
+    RV_TEST_OK(RV_NEW(b->ctx.board.policy, b->ctx.actor_net.n_params));
+    rv_rng rng = rv_rng_at(SEED, RV_STREAM_TEST, 0, 0);
+    rv_mlp_init_glorot(&b->ctx.actor_net, &rng, b->ctx.board.policy);
+    RV_TEST_OK(rv_feed_hub_create(&feed, true, 1, ignore, NULL, &b->hub));
+    RV_TEST_OK(rv_feed_push_create(rv_feed_hub_push_endpoints(b->hub), true, 1, &b->ctx.push));
+    RV_TEST_OK(RV_NEW(b->rows, ROWS_MAX * b->ctx.row.width));
+    RV_TEST_OK(rv_role_actor.create(&b->ctx, &b->role));
+}
+
+static void tear_down(bench *b)
+{
+    rv_role_actor.destroy(b->role);
+    rv_feed_push_destroy(&b->ctx.push);
+    rv_feed_hub_destroy(&b->hub);
+    rv_mem_free(&b->ctx.board.policy);
+    rv_mem_free(&b->rows);
+}
+
+/* act for so many ticks, at random for the first half; keep what environment `unit` publishes */
+static void act(bench *b, int unit, int n_ticks)
+{
+    int64_t steps = b->cfg.schedule.tick_steps;
+    for (int t = 0; t < n_ticks; t++) {
+        const rv_tick tick = {
+            .tick = t, .first_step = t * steps, .last_step = (t + 1) * steps, .is_random = t < n_ticks / 2};
+        size_t n_bytes = 0;
+        RV_TEST_OK(rv_role_actor.work(b->role, &b->ctx, &tick));
+        const float *rows = rv_role_actor.offer(b->role, unit, &n_bytes);
+        CU_ASSERT_EQUAL_FATAL(n_bytes, (size_t)(TICK * b->ctx.row.width) * sizeof(float));
+        CU_ASSERT_FATAL(b->n_rows + TICK <= ROWS_MAX);
+        memcpy(b->rows + b->n_rows * b->ctx.row.width, rows, n_bytes);
+        b->n_rows += TICK;
+    }
+}
+
+static const float *row(const bench *b, int i)
+{
+    return b->rows + i * b->ctx.row.width;
+}
+
+/* the same actions once more in an environment of our own: rows must say what happened there */
+static void check_against_environment(const bench *b, int unit, int *n_terminated, int *n_truncated)
+{
+    const rv_row *r = &b->ctx.row;
+    size_t obs_bytes = (size_t)r->n_obs * sizeof(float);
+    float obs[16], next_obs[16];
+    rv_env *env = NULL;
+    uint64_t episode = 0;
+    rv_rng rng = rv_rng_at(SEED, RV_STREAM_ENV_RESET, (uint32_t)unit, episode);
+    RV_TEST_OK(rv_env_create(b->ctx.spec->name, &env));
+    RV_TEST_OK(rv_env_reset(env, &rng, obs));
+    *n_terminated = *n_truncated = 0;
+    for (int i = 0; i < b->n_rows; i++) {
+        const float *x = row(b, i);
+        rv_env_step_result result;
+        CU_ASSERT(memcmp(x, obs, obs_bytes) == 0);
+        for (int j = 0; j < r->n_act; j++)
+            CU_ASSERT(fabsf(x[r->act + j]) <= 1);
+        RV_TEST_OK(rv_env_step(env, x + r->act, next_obs, &result));
+        CU_ASSERT(memcmp(x + r->next_obs, next_obs, obs_bytes) == 0);
+        CU_ASSERT_EQUAL(x[r->reward], (float)result.reward);
+        CU_ASSERT_EQUAL(x[r->terminated], result.terminated ? 1.0F : 0.0F);
+        *n_terminated += result.terminated;
+        *n_truncated += result.truncated;
+        memcpy(obs, next_obs, obs_bytes);
+        if (result.terminated || result.truncated) {
+            rng = rv_rng_at(SEED, RV_STREAM_ENV_RESET, (uint32_t)unit, ++episode);
+            RV_TEST_OK(rv_env_reset(env, &rng, obs));
+        }
+    }
+    rv_env_destroy(&env);
+}
+
+/* where a pendulum is one step later, from its observation alone */
+static void pendulum_next(const float *x, double *next)
+{
+    double speed = (double)x[2] + (15 * (double)x[1] + 3 * 2 * (double)x[3]) * 0.05;
+    double angle = atan2((double)x[1], (double)x[0]) + fmax(-8, fmin(8, speed)) * 0.05;
+    next[0] = cos(angle);
+    next[1] = sin(angle);
+    next[2] = fmax(-8, fmin(8, speed));
+}
+
+static void time_limit_is_not_a_termination(void)
+{
+    bench b;
+    int n_terminated = 0, n_truncated = 0;
+    set_up(&b, "Pendulum-v1", 1);
+    act(&b, 0, 10);
+    for (int i = 0; i < b.n_rows; i++) {
+        const float *x = row(&b, i);
+        double next[3];
+        pendulum_next(x, next);
+        CU_ASSERT_EQUAL(x[b.ctx.row.terminated], 0);
+        RV_TEST_NEAR(3, x + b.ctx.row.next_obs, next, 1e-5, 1e-5); /* the true next state at step 200, too */
+        if (i + 1 == b.n_rows)
+            break;
+        bool goes_on = memcmp(row(&b, i + 1), x + b.ctx.row.next_obs, 3 * sizeof *x) == 0;
+        CU_ASSERT_EQUAL(goes_on, (i + 1) % 200 != 0);
+        CU_ASSERT(goes_on || fabsf(row(&b, i + 1)[2]) <= 1); /* a reset begins slowly */
+    }
+    check_against_environment(&b, 0, &n_terminated, &n_truncated);
+    CU_ASSERT(n_terminated == 0 && n_truncated == 2);
+    tear_down(&b);
+}
+
+static void termination_is_one(void)
+{
+    bench b;
+    int n_terminated = 0, n_truncated = 0;
+    set_up(&b, "InvertedPendulum-v4", 1);
+    act(&b, 0, 8);
+    for (int i = 0; i < b.n_rows; i++) {
+        const float *x = row(&b, i);
+        bool fell = fabsf(x[b.ctx.row.next_obs + 1]) > 0.2F;
+        CU_ASSERT_EQUAL(x[b.ctx.row.terminated], fell ? 1.0F : 0.0F);
+        for (int j = 0; fell && i + 1 < b.n_rows && j < 4; j++) /* the next row starts from a reset */
+            CU_ASSERT(fabsf(row(&b, i + 1)[j]) <= 0.01F);
+    }
+    check_against_environment(&b, 0, &n_terminated, &n_truncated);
+    CU_ASSERT(n_terminated > 10 && n_truncated == 0);
+    tear_down(&b);
+}
+
+/* environments have starts and actions of their own, and no row of another's */
+static void environments_are_apart(void)
+{
+    bench b[3];
+    int n_terminated = 0, n_truncated = 0;
+    for (int unit = 0; unit < 3; unit++) {
+        set_up(&b[unit], "Pendulum-v1", 3);
+        act(&b[unit], unit, 6);
+        check_against_environment(&b[unit], unit, &n_terminated, &n_truncated);
+        CU_ASSERT_EQUAL(n_truncated, 1);
+        for (int other = 0; other < unit; other++)
+            for (int i = 0; i < b[unit].n_rows; i++)
+                CU_ASSERT(row(&b[unit], i)[3] != row(&b[other], i)[3] && row(&b[unit], i)[0] != row(&b[other], i)[0]);
+    }
+    for (int unit = 0; unit < 3; unit++)
+        tear_down(&b[unit]);
+}
+
+RV_TEST_MAIN("actor", {"time limit is not a termination", time_limit_is_not_a_termination},
+             {"termination is one", termination_is_one}, {"environments are apart", environments_are_apart})
