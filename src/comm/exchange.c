@@ -60,12 +60,7 @@ static rv_status check_name(int product, int unit)
 
 rv_status rv_exchange_send(rv_exchange *x, int to, int product, int unit, const void *bytes, size_t n)
 {
-<<<<<<< HEAD
-    RV_CHECK(product >= 0 && product < 16 && unit >= 0 && unit < 65536, RV_E_INTERNAL,
-             "a message of product %d, unit %d", product, unit);
-=======
     RV_TRY(check_name(product, unit));
->>>>>>> ea5b067 (all)
     RV_CHECK(n <= INT_MAX, RV_E_INTERNAL, "a message of %zu bytes (product %d, unit %d)", n, product, unit);
     RV_CHECK(x->n_requests < x->max_posts && x->n_local < x->max_posts, RV_E_INTERNAL, "more than %d posts at an edge",
              x->max_posts);

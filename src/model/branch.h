@@ -16,8 +16,6 @@
 #include "env/env.h"
 #include "model/member.h"
 
-enum { RV_BLOCKS = 65536 }; /* at most, in one retrain */
-
 /** Settings of the section "rollout". */
 typedef struct rv_rollout_cfg {
     int64_t branches;                           /* per retrain */

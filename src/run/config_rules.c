@@ -97,12 +97,6 @@ static void check_rollout(const rv_config *cfg, complaint *c)
         NAMED(rollout.retain_epochs) " times " NAMED(
             schedule.epoch_steps) " keeps the imagined data of more than %d fits; raise " NAMED(schedule.retrain_every),
         LL(r->retain_epochs), LL(cfg->schedule.epoch_steps), (int)RV_GENERATIONS, LL(cfg->schedule.retrain_every));
-    int64_t blocks = r->block > 0 ? r->branches / r->block : 0;
-    demand(c, blocks <= RV_BLOCKS, NAMED(rollout.branches) " makes more than %d blocks; raise " NAMED(rollout.block),
-           LL(r->branches), (int)RV_BLOCKS, LL(r->block));
-    demand(c, is_multiple(blocks, cfg->policy.shards),
-           "the blocks, rollout.branches / rollout.block (%lld), must be a multiple of " NAMED(policy.shards),
-           LL(blocks), LL(cfg->policy.shards));
     demand(c, r->max_disagreement <= 0 || cfg->model.elites >= 2,
            "rollout.max_disagreement (%g) needs at least 2 elites to compare; " NAMED(model.elites),
            r->max_disagreement, LL(cfg->model.elites));
