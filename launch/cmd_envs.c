@@ -24,7 +24,7 @@ static const char usage[] =
     "examples:\n"
     "  reverie envs list\n"
     "  reverie envs list --json | jq '.[].name'\n"
-    "  reverie envs replay tests/env/reference/Hopper-v4.sin.csv\n";
+    "  reverie envs replay tests/unit/env/reference/Hopper-v4.sin.csv\n";
 
 static rv_status print_json(json_t *json)
 {

@@ -6,13 +6,13 @@
 
 enum { ENV_TEST_MAX = 64 };
 
-/* a file of tests/env/reference replays without any difference */
+/* a file of tests/unit/env/reference replays without any difference */
 static inline void env_test_replay(const char *file, int64_t n_obs_compared)
 {
     char path[512];
     rv_reference *r = NULL;
     rv_reference_report report;
-    snprintf(path, sizeof path, "%s/env/reference/%s", RV_TEST_DIR, file);
+    snprintf(path, sizeof path, "%s/unit/env/reference/%s", RV_TEST_DIR, file);
     RV_TEST_OK(rv_reference_read(path, &r));
     RV_TEST_OK(rv_reference_replay(r, &report));
     CU_ASSERT_EQUAL(report.n_steps, 200);

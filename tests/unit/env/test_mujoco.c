@@ -137,7 +137,7 @@ static void model_termination_vectors(void)
     char *text = NULL;
     size_t n = 0;
     int n_checked = 0, n_all = 0, n_done = 0;
-    RV_TEST_OK(rv_file_read(RV_TEST_DIR "/env/reference/termination_vectors.csv", 1 << 20, &text, &n));
+    RV_TEST_OK(rv_file_read(RV_TEST_DIR "/unit/env/reference/termination_vectors.csv", 1 << 20, &text, &n));
     char *rest = text;
     for (char *line; (line = strsep(&rest, "\n")) != NULL && *line;) {
         char name[64];

@@ -102,7 +102,7 @@ static void finds_a_difference(void)
         {RV_REFERENCE_TERMINATED, 0, 3, 1, "terminated", false}, {RV_REFERENCE_MODEL_DONE, 0, 3, 1, "mbpo_done", false},
     };
     rv_reference *r = NULL;
-    RV_TEST_OK(rv_reference_read(RV_TEST_DIR "/env/reference/Hopper-v4.sin.csv", &r));
+    RV_TEST_OK(rv_reference_read(RV_TEST_DIR "/unit/env/reference/Hopper-v4.sin.csv", &r));
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         rv_reference_report report;
         double *x = &r->values[cases[k].t * r->n_cols + r->group[cases[k].group].first + cases[k].i];

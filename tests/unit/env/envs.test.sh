@@ -3,7 +3,7 @@
 set -u
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-good=$SOURCE/tests/env/reference/Hopper-v4.sin.csv
+good=$SOURCE/tests/unit/env/reference/Hopper-v4.sin.csv
 n_bad=0
 # expect EXIT_CODE TEXT ARGS...: the exit code, and a line of the output that holds the text
 expect() {
@@ -21,7 +21,7 @@ expect 0 "HalfCheetah-v4" list
 expect 0 '"name": "Hopper-v4"' list --json
 expect 0 "examples:" --help
 expect 0 "examples:" replay --help
-for file in "$SOURCE"/tests/env/reference/*-v[14].sin.csv; do
+for file in "$SOURCE"/tests/unit/env/reference/*-v[14].sin.csv; do
     expect 0 "200 steps" replay "$file"
 done
 expect 0 '"equal": true' replay "$good" --json
