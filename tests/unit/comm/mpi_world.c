@@ -93,21 +93,17 @@ static void ranks_of_a_node_share_memory(rv_world *w)
     CHECK(rv_world_share(w, 8, &second) == RV_E_INTERNAL && second == NULL);
 }
 
-/* a wait is counted, and leaves the core to others */
+/* the time in a wait is counted, and the core is left to others meanwhile */
 static void waits_are_counted_and_cheap(rv_world *w)
 {
-    const double late = 0.3;
+    if (w->rank == 0)
+        rv_clock_sleep(0.4);
     double start = rv_clock_now(), before = w->wait_s;
     clock_t cpu = clock();
-    if (w->rank == 0)
-        rv_clock_sleep(late);
     MUST(rv_world_node_barrier(w));
-    double waited = w->wait_s - before;
-    CHECK(waited >= 0 && waited <= rv_clock_now() - start + 1e-3);
-    if (w->rank > 0) {
-        CHECK(waited > 0.5 * late);
-        CHECK((double)(clock() - cpu) / CLOCKS_PER_SEC < 0.5 * late);
-    }
+    double passed = rv_clock_now() - start, waited = w->wait_s - before;
+    CHECK(waited >= 0 && waited <= passed && waited > passed - 0.1);
+    CHECK((double)(clock() - cpu) / CLOCKS_PER_SEC < 0.5 * passed + 0.02);
 }
 
 MPI_TEST_MAIN({"who is where", who_is_where}, {"gather is in rank order", gather_is_in_rank_order},
