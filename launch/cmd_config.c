@@ -1,9 +1,10 @@
 /* cmd_config.c - `reverie config`: show, check and explain settings. */
+#include "base/json.h"
 #include "base/memory.h"
 #include "launch/commands.h"
+#include "launch/options.h"
 #include "run/config.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,46 +30,8 @@ static const char usage[] =
 typedef struct arguments {
     bool json, explain;
     const char *name; /* config file or key; NULL when not given */
-    int n_overrides;
-    char **overrides;
+    rv_words words;
 } arguments;
-
-/* Sort argv[1..] of a subcommand; overrides are gathered at the front of argv. */
-static rv_status read_arguments(int argc, char **argv, bool takes_overrides, arguments *out)
-{
-    arguments a = {.overrides = argv};
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0)
-            a.json = true;
-        else if (strcmp(argv[i], "--explain") == 0)
-            a.explain = true;
-        else if (argv[i][0] == '-')
-            return rv_raise(RV_E_USAGE, "config: unknown option '%s'; see 'reverie config --help'", argv[i]);
-        else if (takes_overrides && strchr(argv[i], '='))
-            argv[a.n_overrides++] = argv[i];
-        else if (!a.name)
-            a.name = argv[i];
-        else
-            return rv_raise(RV_E_USAGE, "config: one name too many: '%s'; see 'reverie config --help'", argv[i]);
-    }
-    *out = a;
-    return RV_OK;
-}
-
-static rv_status flush(void)
-{
-    RV_CHECK(fflush(stdout) == 0 && !ferror(stdout), RV_E_IO, "cannot write to standard output");
-    return RV_OK;
-}
-
-static rv_status dump_json(json_t *json)
-{
-    bool written = json && json_dumpf(json, stdout, JSON_INDENT(2)) == 0;
-    json_decref(json);
-    RV_CHECK(written, RV_E_IO, "cannot write JSON to standard output");
-    puts("");
-    return flush();
-}
 
 static json_t *value_json(const rv_field *field, const void *base)
 {
@@ -110,32 +73,28 @@ static json_t *config_json(const rv_config *config)
     return all;
 }
 
-static rv_status show(int argc, char **argv)
+static rv_status show(const arguments *a)
 {
-    arguments a;
     rv_config config;
     char *text = NULL;
-    RV_TRY(read_arguments(argc, argv, true, &a));
-    RV_TRY(rv_config_load(a.name, a.n_overrides, a.overrides, &config));
-    if (a.json)
-        return dump_json(config_json(&config));
-    RV_TRY(rv_config_print(&config, a.explain, &text));
+    RV_TRY(rv_config_load(a->name, a->words.n_overrides, a->words.overrides, &config));
+    if (a->json)
+        return rv_json_print(config_json(&config));
+    RV_TRY(rv_config_print(&config, a->explain, &text));
     fputs(text, stdout);
     rv_mem_free(&text);
-    return flush();
+    return rv_cmd_flush();
 }
 
-static rv_status check(int argc, char **argv)
+static rv_status check(const arguments *a)
 {
-    arguments a;
     rv_config config;
-    RV_TRY(read_arguments(argc, argv, true, &a));
-    RV_CHECK(a.name && !a.json && !a.explain, RV_E_USAGE,
+    RV_CHECK(a->name && !a->json && !a->explain, RV_E_USAGE,
              "config check: expected CONFIG [section.key=value ...]; see 'reverie config --help'");
-    RV_TRY(rv_config_load(a.name, a.n_overrides, a.overrides, &config));
-    printf("%s: OK, %s, %lld steps, seed %lld, hash %016llx\n", a.name, config.env.name,
+    RV_TRY(rv_config_load(a->name, a->words.n_overrides, a->words.overrides, &config));
+    printf("%s: OK, %s, %lld steps, seed %lld, hash %016llx\n", a->name, config.env.name,
            (long long)config.schedule.total_steps, (long long)config.root.seed, rv_config_hash(&config));
-    return flush();
+    return rv_cmd_flush();
 }
 
 static json_t *field_json(const rv_section *section, const rv_field *field, const rv_config *defaults)
@@ -192,27 +151,26 @@ static void print_sections(void)
         printf("%-11s %s (%d keys)\n", s->name, s->help, rv_field_count(s->fields));
 }
 
-static rv_status explain(int argc, char **argv)
+static rv_status explain(const arguments *a)
 {
-    arguments a;
     rv_config defaults;
     const rv_section *section = NULL;
     const rv_field *field = NULL;
-    RV_TRY(read_arguments(argc, argv, false, &a));
-    RV_CHECK(!a.explain, RV_E_USAGE, "config explain: --explain belongs to 'config show'");
+    RV_CHECK(!a->explain && a->words.n_overrides == 0, RV_E_USAGE,
+             "config explain: --explain and key=value belong to 'config show'; see 'reverie config --help'");
     RV_TRY(rv_config_defaults(&defaults));
-    if (a.name && (strchr(a.name, '.') || rv_field_find(rv_config_sections[0].fields, a.name)))
-        RV_TRY(rv_config_find(a.name, &section, &field));
-    else if (a.name)
-        RV_TRY(rv_config_find_section(a.name, &section));
-    if (a.json && field)
-        return dump_json(field_json(section, field, &defaults));
-    if (a.json) {
+    if (a->name && (strchr(a->name, '.') || rv_field_find(rv_config_sections[0].fields, a->name)))
+        RV_TRY(rv_config_find(a->name, &section, &field));
+    else if (a->name)
+        RV_TRY(rv_config_find_section(a->name, &section));
+    if (a->json && field)
+        return rv_json_print(field_json(section, field, &defaults));
+    if (a->json) {
         json_t *keys = json_array();
         for (const rv_section *s = rv_config_sections; s->fields; s++)
             for (const rv_field *f = s->fields; f->name && (!section || s == section); f++)
                 json_array_append_new(keys, field_json(s, f, &defaults));
-        return dump_json(keys);
+        return rv_json_print(keys);
     }
     if (field)
         print_key(section, field);
@@ -220,25 +178,28 @@ static rv_status explain(int argc, char **argv)
         print_section(section);
     else
         print_sections();
-    return flush();
+    return rv_cmd_flush();
+}
+
+static rv_status run_command(arguments *a)
+{
+    static const char *const names[] = {"show", "check", "explain"};
+    static rv_status (*const functions[])(const arguments *a) = {show, check, explain};
+    RV_TRY(rv_options_expect("config", "show, check or explain, and one name", 1, 2, &a->words));
+    const char *command = a->words.positional[0];
+    a->name = a->words.n_positional == 2 ? a->words.positional[1] : NULL;
+    for (int i = 0; i < 3; i++)
+        if (strcmp(command, names[i]) == 0)
+            return functions[i](a);
+    return rv_options_unknown("config", "command", command, 3, names);
 }
 
 int rv_cmd_config(int argc, char **argv)
 {
-    static const struct {
-        const char *name;
-        rv_status (*run)(int argc, char **argv);
-    } subcommands[] = {{"show", show}, {"check", check}, {"explain", explain}};
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0) {
-            fputs(usage, stdout);
-            return rv_cmd_finish(flush());
-        }
-    }
-    for (size_t i = 0; argc > 1 && i < sizeof subcommands / sizeof *subcommands; i++)
-        if (strcmp(argv[1], subcommands[i].name) == 0)
-            return rv_cmd_finish(subcommands[i].run(argc - 1, argv + 1));
-    return rv_cmd_finish(rv_raise(RV_E_USAGE,
-                                  "config: expected show, check or explain%s%s%s; see 'reverie config --help'",
-                                  argc > 1 ? ", got '" : "", argc > 1 ? argv[1] : "", argc > 1 ? "'" : ""));
+    arguments a = {.name = NULL};
+    const rv_option options[] = {{"--json", &a.json, NULL}, {"--explain", &a.explain, NULL}, {NULL, NULL, NULL}};
+    rv_status status = rv_options_parse(argc, argv, options, true, &a.words);
+    if (status == RV_OK && a.words.wants_help)
+        return rv_cmd_help(usage);
+    return rv_cmd_finish(status != RV_OK ? status : run_command(&a));
 }

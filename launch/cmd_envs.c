@@ -1,12 +1,12 @@
 /* cmd_envs.c - `reverie envs`: the tasks, and whether they do what the originals did. */
+#include "base/json.h"
 #include "env/env.h"
 #include "env/reference.h"
 #include "launch/commands.h"
+#include "launch/options.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char usage[] =
@@ -25,16 +25,6 @@ static const char usage[] =
     "  reverie envs list\n"
     "  reverie envs list --json | jq '.[].name'\n"
     "  reverie envs replay tests/unit/env/reference/Hopper-v4.sin.csv\n";
-
-static rv_status print_json(json_t *json)
-{
-    char *text = json ? json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(17)) : NULL;
-    json_decref(json);
-    RV_CHECK(text, RV_E_NOMEM, "no memory for the JSON text");
-    puts(text);
-    free(text);
-    return RV_OK;
-}
 
 /* JSON has no NaN and no infinity */
 static json_t *real_or_null(double x)
@@ -67,7 +57,7 @@ static rv_status list(bool want_json)
         json_t *json = json_array();
         for (int i = 0; i < n; i++)
             json_array_append_new(json, spec_json(specs[i]));
-        return print_json(json);
+        return rv_json_print(json);
     }
     printf("%-22s %-8s %4s %4s %6s %7s %5s %7s  %s\n", "task", "family", "obs", "act", "limit", "solved", "ends",
            "reward", "what it is");
@@ -79,7 +69,7 @@ static rv_status list(bool want_json)
         printf("%-22s %-8s %4d %4d %6d %7s %5s %7s  %s\n", s->name, s->family, s->n_obs, s->n_act, s->time_limit,
                solved, s->terminated ? "yes" : "no", s->reward ? "known" : "learned", s->help);
     }
-    return RV_OK;
+    return rv_cmd_flush();
 }
 
 static json_t *match_json(rv_reference_group group, const rv_reference_match *m)
@@ -117,9 +107,9 @@ static rv_status print_report(const rv_reference *r, const rv_reference_report *
             printf("equal\n");
     }
     if (!want_json)
-        return RV_OK;
-    return print_json(json_pack("{s:s, s:I, s:b, s:o}", "env", r->env, "steps", (json_int_t)report->n_steps, "equal",
-                                report->is_equal, "groups", list));
+        return rv_cmd_flush();
+    return rv_json_print(json_pack("{s:s, s:I, s:b, s:o}", "env", r->env, "steps", (json_int_t)report->n_steps, "equal",
+                                   report->is_equal, "groups", list));
 }
 
 static rv_status replay(const char *path, bool want_json, bool *is_equal)
@@ -139,39 +129,31 @@ static rv_status replay(const char *path, bool want_json, bool *is_equal)
     return status;
 }
 
-static int bad_usage(const char *what, const char *word)
+static rv_status run_command(const rv_words *words, bool want_json, bool *is_equal)
 {
-    fprintf(stderr, "reverie envs: %s%s; see 'reverie envs --help'\n", what, word);
-    return rv_status_exit_code(RV_E_USAGE);
+    static const char *const names[] = {"list", "replay"};
+    RV_TRY(rv_options_expect("envs", "'list' or 'replay FILE.csv'", 1, 2, words));
+    const char *command = words->positional[0];
+    bool has_name = words->n_positional == 2;
+    if (strcmp(command, names[0]) == 0) {
+        RV_CHECK(!has_name, RV_E_USAGE, "envs: list takes no '%s'; see 'reverie envs --help'", words->positional[1]);
+        return list(want_json);
+    }
+    if (strcmp(command, names[1]) != 0)
+        return rv_options_unknown("envs", "command", command, 2, names);
+    RV_CHECK(has_name, RV_E_USAGE, "envs: replay needs a FILE.csv; see 'reverie envs --help'");
+    return replay(words->positional[1], want_json, is_equal);
 }
 
 int rv_cmd_envs(int argc, char **argv)
 {
     bool want_json = false, is_equal = true;
-    const char *word[2] = {NULL, NULL};
-    int n_words = 0;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(usage, stdout);
-            return 0;
-        }
-        if (strcmp(argv[i], "--json") == 0)
-            want_json = true;
-        else if (argv[i][0] == '-')
-            return bad_usage("unknown option ", argv[i]);
-        else if (n_words == 2)
-            return bad_usage("unexpected argument ", argv[i]);
-        else
-            word[n_words++] = argv[i];
-    }
-    if (n_words == 0)
-        return bad_usage("expected 'list' or 'replay FILE.csv'", "");
-    if (strcmp(word[0], "list") == 0)
-        return n_words == 1 ? rv_cmd_finish(list(want_json)) : bad_usage("unexpected argument ", word[1]);
-    if (strcmp(word[0], "replay") != 0)
-        return bad_usage("expected 'list' or 'replay FILE.csv', got ", word[0]);
-    if (n_words != 2)
-        return bad_usage("replay needs a FILE.csv", "");
-    rv_status status = replay(word[1], want_json, &is_equal);
+    rv_words words;
+    const rv_option options[] = {{"--json", &want_json, NULL}, {NULL, NULL, NULL}};
+    rv_status status = rv_options_parse(argc, argv, options, false, &words);
+    if (status == RV_OK && words.wants_help)
+        return rv_cmd_help(usage);
+    if (status == RV_OK)
+        status = run_command(&words, want_json, &is_equal);
     return status == RV_OK && !is_equal ? rv_status_exit_code(RV_E_DIFFERS) : rv_cmd_finish(status);
 }

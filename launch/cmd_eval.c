@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "launch/commands.h"
+#include "launch/options.h"
 #include "run/checkpoint.h"
 #include "run/config.h"
 
@@ -39,32 +40,24 @@ static const rv_field option_fields[] = {
 
 typedef struct arguments {
     const char *run;
-    const char *values[2]; /* text of each option, NULL when not given */
+    const char *values[2]; /* text of each of option_fields, NULL when not given */
     bool json;
 } arguments;
 
-static rv_status read_arguments(int argc, char **argv, arguments *out)
+static rv_status read_option(const rv_field *field, const char *text, options *out)
 {
-    arguments a = {.run = NULL};
-    for (int i = 1; i < argc; i++) {
-        const char *word = argv[i];
-        if (strcmp(word, "--json") == 0) {
-            a.json = true;
-        } else if (word[0] == '-') {
-            const rv_field *field = strncmp(word, "--", 2) == 0 ? rv_field_find(option_fields, word + 2) : NULL;
-            RV_CHECK(field, RV_E_USAGE, "eval: unknown option '%s'; see 'reverie eval --help'", word);
-            RV_CHECK(i + 1 < argc, RV_E_USAGE, "eval: %s needs a value; see 'reverie eval --help'", word);
-            options tried;
-            if (rv_field_parse(field, argv[++i], &tried) != RV_OK)
-                return rv_raise(RV_E_USAGE, "eval: %s: %s", word, rv_error_last()->text);
-            a.values[field - option_fields] = argv[i];
-        } else {
-            RV_CHECK(!a.run, RV_E_USAGE, "eval: one run too many: '%s'; see 'reverie eval --help'", word);
-            a.run = word;
-        }
-    }
-    RV_CHECK(a.run, RV_E_USAGE, "eval: expected a run; see 'reverie eval --help'");
-    *out = a;
+    if (!text || rv_field_parse(field, text, out) == RV_OK)
+        return RV_OK;
+    return rv_raise(RV_E_USAGE, "eval: --%s: %s", field->name, rv_error_last()->text);
+}
+
+static rv_status read_arguments(const rv_words *words, arguments *a)
+{
+    options tried;
+    RV_TRY(rv_options_expect("eval", "RUN", 1, 1, words));
+    a->run = words->positional[0];
+    for (int i = 0; i < 2; i++)
+        RV_TRY(read_option(&option_fields[i], a->values[i], &tried));
     return RV_OK;
 }
 
@@ -162,8 +155,7 @@ static rv_status eval_run(const arguments *a)
                   path, c.folder, rv_config_hash(&config), (unsigned long long)c.config_hash);
     options o = {.episodes = config.eval.episodes, .seed = config.root.seed};
     for (int i = 0; i < 2; i++)
-        if (a->values[i])
-            RV_TRY_GOTO(rv_field_parse(&option_fields[i], a->values[i], &o), done);
+        RV_TRY_GOTO(read_option(&option_fields[i], a->values[i], &o), done);
     RV_TRY_GOTO(RV_NEW(episodes, o.episodes), done);
     RV_TRY_GOTO(run_episodes(&config, &c, &o, episodes), done);
     RV_TRY_GOTO(print(&config, &c, &o, episodes, a->json), done);
@@ -175,11 +167,16 @@ done:
 
 int rv_cmd_eval(int argc, char **argv)
 {
-    arguments a;
-    if (rv_cmd_wants_help(argc, argv)) {
-        fputs(usage, stdout);
-        return rv_cmd_finish(rv_cmd_flush());
-    }
-    rv_status status = read_arguments(argc, argv, &a);
+    arguments a = {.run = NULL};
+    rv_words words;
+    const rv_option rows[] = {{"--episodes", NULL, &a.values[0]},
+                              {"--seed", NULL, &a.values[1]},
+                              {"--json", &a.json, NULL},
+                              {NULL, NULL, NULL}};
+    rv_status status = rv_options_parse(argc, argv, rows, false, &words);
+    if (status == RV_OK && words.wants_help)
+        return rv_cmd_help(usage);
+    if (status == RV_OK)
+        status = read_arguments(&words, &a);
     return rv_cmd_finish(status != RV_OK ? status : eval_run(&a));
 }

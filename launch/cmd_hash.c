@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "launch/commands.h"
+#include "launch/options.h"
 #include "run/checkpoint.h"
 #include "run/metrics.h"
 
@@ -75,21 +76,8 @@ static rv_status print_json(const run_hash *h)
                                    h->all));
 }
 
-static rv_status run_command(int argc, char **argv)
+static rv_status hash(const char *run, bool json)
 {
-    const char *run = NULL;
-    bool json = false;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0)
-            json = true;
-        else if (argv[i][0] == '-')
-            return rv_raise(RV_E_USAGE, "hash: unknown option '%s'; see 'reverie hash --help'", argv[i]);
-        else if (run)
-            return rv_raise(RV_E_USAGE, "hash: one run too many: '%s'; see 'reverie hash --help'", argv[i]);
-        else
-            run = argv[i];
-    }
-    RV_CHECK(run, RV_E_USAGE, "hash: expected a run; see 'reverie hash --help'");
     run_hash h;
     RV_TRY(rv_checkpoint_newest(run, &h.checkpoint));
     rv_status status = hash_run(run, &h);
@@ -101,9 +89,13 @@ static rv_status run_command(int argc, char **argv)
 
 int rv_cmd_hash(int argc, char **argv)
 {
-    if (rv_cmd_wants_help(argc, argv)) {
-        fputs(usage, stdout);
-        return rv_cmd_finish(rv_cmd_flush());
-    }
-    return rv_cmd_finish(run_command(argc, argv));
+    bool json = false;
+    rv_words words;
+    const rv_option options[] = {{"--json", &json, NULL}, {NULL, NULL, NULL}};
+    rv_status status = rv_options_parse(argc, argv, options, false, &words);
+    if (status == RV_OK && words.wants_help)
+        return rv_cmd_help(usage);
+    if (status == RV_OK)
+        status = rv_options_expect("hash", "RUN", 1, 1, &words);
+    return rv_cmd_finish(status != RV_OK ? status : hash(words.positional[0], json));
 }

@@ -1,10 +1,9 @@
 /* cmd_layout.c - reverie layout: who would do what, with memory per rank; starts nothing. */
-#include "base/memory.h"
+#include "base/json.h"
 #include "launch/commands.h"
 #include "launch/options.h"
 #include "roles/layout.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,7 +46,7 @@ static double rank_cost(const rv_layout *l, int rank)
     return cost;
 }
 
-static void print_text(const rv_layout *l)
+static rv_status print_text(const rv_layout *l)
 {
     enum { UNITS = 4096 };
     static char units[UNITS];
@@ -65,9 +64,10 @@ static void print_text(const rv_layout *l)
         printf("%s%s\n", rank == 0 ? separator : "", rank == 0 ? "coordinator" : *separator ? "" : "nothing");
     }
     printf("and on each node, shared by its ranks: the real buffer, %.0f MB\n", l->node_bytes / 1e6);
+    return rv_cmd_flush();
 }
 
-static void print_json(const rv_layout *l)
+static rv_status print_json(const rv_layout *l)
 {
     json_t *ranks = json_array();
     for (int rank = 0; rank < l->n_ranks; rank++) {
@@ -82,35 +82,32 @@ static void print_json(const rv_layout *l)
         }
         json_array_append_new(ranks, row);
     }
-    json_t *root = json_pack("{s:o, s:f}", "ranks", ranks, "node_bytes", l->node_bytes);
-    json_dumpf(root, stdout, JSON_INDENT(2));
-    putchar('\n');
-    json_decref(root);
+    return rv_json_print(json_pack("{s:o, s:f}", "ranks", ranks, "node_bytes", l->node_bytes));
+}
+
+static rv_status show_layout(const rv_words *words, const char *ranks, bool json)
+{
+    rv_config cfg;
+    rv_layout layout;
+    int n_ranks = 0;
+    RV_TRY(rv_options_expect("layout", "CONFIG", 1, 1, words));
+    RV_CHECK(ranks, RV_E_USAGE, "layout: -n N is missing; see 'reverie layout --help'");
+    RV_TRY(rv_options_ranks("layout", ranks, &n_ranks));
+    RV_TRY(rv_config_load(words->positional[0], words->n_overrides, words->overrides, &cfg));
+    RV_TRY(rv_layout_create(&cfg, n_ranks, &layout));
+    rv_status status = json ? print_json(&layout) : print_text(&layout);
+    rv_layout_clear(&layout);
+    return status;
 }
 
 int rv_cmd_layout(int argc, char **argv)
 {
-    rv_options o;
-    rv_config cfg;
-    rv_layout layout;
-    rv_status status = rv_options_parse(argc, argv, RV_OPTION_RANKS | RV_OPTION_JSON, &o);
-    if (status != RV_OK)
-        return rv_cmd_finish(status);
-    if (o.wants_help) {
-        fputs(help, stdout);
-        return 0;
-    }
-    if (o.n_positional != 1 || o.n_ranks == 0)
-        return rv_cmd_finish(rv_raise(RV_E_USAGE, "layout needs a CONFIG and -n N; see reverie layout --help"));
-    status = rv_config_load(o.positional[0], o.n_overrides, o.overrides, &cfg);
-    if (status == RV_OK)
-        status = rv_layout_create(&cfg, o.n_ranks, &layout);
-    if (status != RV_OK)
-        return rv_cmd_finish(status);
-    if (o.json)
-        print_json(&layout);
-    else
-        print_text(&layout);
-    rv_layout_clear(&layout);
-    return 0;
+    bool json = false;
+    const char *ranks = NULL;
+    rv_words words;
+    const rv_option options[] = {{"-n", NULL, &ranks}, {"--json", &json, NULL}, {NULL, NULL, NULL}};
+    rv_status status = rv_options_parse(argc, argv, options, true, &words);
+    if (status == RV_OK && words.wants_help)
+        return rv_cmd_help(help);
+    return rv_cmd_finish(status != RV_OK ? status : show_layout(&words, ranks, json));
 }

@@ -3,10 +3,10 @@
 #include "base/memory.h"
 #include "launch/chart.h"
 #include "launch/commands.h"
+#include "launch/options.h"
 #include "run/progress_csv.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +25,7 @@ static const char usage[] =
     "  --x step|wall   environment steps (default) or wall time\n"
     "  --no-terminal   the picture only\n"
     "\n"
+    "examples:\n"
     "  reverie plot runs/pendulum-1\n"
     "  reverie plot runs/pendulum-1 runs/pendulum-2 --out seeds.svg\n"
     "  reverie plot runs/pendulum-1 --metric model/holdout_loss\n";
@@ -34,11 +35,11 @@ static const char evaluation_spread[] = "eval/std_reward";
 static const char training[] = "rollout/ep_rew_mean";
 
 typedef struct plot_args {
-    bool want_help, want_wall, want_terminal;
+    bool want_wall, is_picture_only;
     const char *metric; /* NULL: the default */
     const char *out;    /* NULL: the default */
     int n_runs;
-    char **runs;
+    char *const *runs;
 } plot_args;
 
 static bool ends_with(const char *text, const char *end)
@@ -48,49 +49,14 @@ static bool ends_with(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-static rv_status parse_args(int argc, char **argv, plot_args *args)
+static rv_status read_arguments(const rv_words *words, const char *x, plot_args *args)
 {
-    static const struct option options[] = {
-        {"out", required_argument, NULL, 'o'}, {"metric", required_argument, NULL, 'm'},
-        {"x", required_argument, NULL, 'x'},   {"no-terminal", no_argument, NULL, 'n'},
-        {"help", no_argument, NULL, 'h'},      {NULL, 0, NULL, 0},
-    };
-    *args = (plot_args){.want_terminal = true};
-    optind = 0;
-    opterr = 0;
-    for (int option; (option = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
-        const char *word = argv[optind - 1];
-        switch (option) {
-        case 'o':
-            args->out = optarg;
-            break;
-        case 'm':
-            args->metric = optarg;
-            break;
-        case 'x':
-            args->want_wall = strcmp(optarg, "wall") == 0;
-            RV_CHECK(args->want_wall || strcmp(optarg, "step") == 0, RV_E_USAGE,
-                     "plot: --x must be step or wall, not '%s'", optarg);
-            break;
-        case 'n':
-            args->want_terminal = false;
-            break;
-        case 'h':
-            args->want_help = true;
-            break;
-        case ':':
-            return rv_raise(RV_E_USAGE, "plot: %s needs a value; see reverie plot --help", word);
-        default:
-            return rv_raise(RV_E_USAGE, "plot: unknown option '%s'; see reverie plot --help", word);
-        }
-    }
-    args->n_runs = argc - optind;
-    args->runs = argv + optind;
-    if (args->want_help)
-        return RV_OK;
-    RV_CHECK(args->n_runs > 0, RV_E_USAGE, "plot: no run given; use: reverie plot RUN... (see --help)");
-    RV_CHECK(args->n_runs <= RV_CHART_CURVES, RV_E_USAGE, "plot: %d runs, expected at most %d", args->n_runs,
-             RV_CHART_CURVES);
+    args->want_wall = x && strcmp(x, "wall") == 0;
+    RV_CHECK(!x || args->want_wall || strcmp(x, "step") == 0, RV_E_USAGE, "plot: --x must be step or wall, not '%s'",
+             x);
+    RV_TRY(rv_options_expect("plot", "RUN...", 1, RV_CHART_CURVES, words));
+    args->n_runs = words->n_positional;
+    args->runs = words->positional;
     RV_CHECK(!args->out || ends_with(args->out, ".png") || ends_with(args->out, ".svg"), RV_E_USAGE,
              "plot: --out must end in .png or .svg, not '%s'", args->out);
     return RV_OK;
@@ -314,21 +280,15 @@ static rv_status draw_terminal(const rv_chart *chart)
     return RV_OK;
 }
 
-static rv_status plot(int argc, char **argv)
+static rv_status plot(const plot_args *args)
 {
-    plot_args args;
     rv_chart chart = {0};
-    RV_TRY(parse_args(argc, argv, &args));
-    if (args.want_help) {
-        fputs(usage, stdout);
-        return RV_OK;
-    }
     rv_status status = RV_OK;
-    RV_TRY_GOTO(fill_chart(&args, &chart), done);
-    if (args.want_terminal)
+    RV_TRY_GOTO(fill_chart(args, &chart), done);
+    if (!args->is_picture_only)
         RV_TRY_GOTO(draw_terminal(&chart), done);
-    RV_TRY_GOTO(draw_picture(&args, &chart), done);
-    RV_CHECK_GOTO(fflush(stdout) == 0, RV_E_IO, done, "cannot write to the standard output: %s", strerror(errno));
+    RV_TRY_GOTO(draw_picture(args, &chart), done);
+    RV_TRY_GOTO(rv_cmd_flush(), done);
 done:
     rv_chart_clear(&chart);
     return status;
@@ -336,5 +296,18 @@ done:
 
 int rv_cmd_plot(int argc, char **argv)
 {
-    return rv_cmd_finish(plot(argc, argv));
+    plot_args args = {.n_runs = 0};
+    const char *x = NULL;
+    rv_words words;
+    const rv_option options[] = {{"--out", NULL, &args.out},
+                                 {"--metric", NULL, &args.metric},
+                                 {"--x", NULL, &x},
+                                 {"--no-terminal", &args.is_picture_only, NULL},
+                                 {NULL, NULL, NULL}};
+    rv_status status = rv_options_parse(argc, argv, options, false, &words);
+    if (status == RV_OK && words.wants_help)
+        return rv_cmd_help(usage);
+    if (status == RV_OK)
+        status = read_arguments(&words, x, &args);
+    return rv_cmd_finish(status != RV_OK ? status : plot(&args));
 }

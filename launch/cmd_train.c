@@ -24,7 +24,7 @@ static const char help[] =
     "Trains an agent. -n chooses the number of ranks (processes; a rank is a core): by default all cores of this\n"
     "machine, or the tasks of the Slurm allocation. The same settings and seed give the same bits on any number.\n"
     "Results go to DIR, by default runs/NAME-1, -2, ... Ctrl-C stops after the present tick with a checkpoint.\n"
-    "--resume goes on from the newest checkpoint of RUN; schedule.total_steps, checkpoint.*, feed.* and layout.* may\n"
+    "--resume goes on from the newest checkpoint of RUN; " RV_CONFIG_CHANGEABLE " may\n"
     "change then.\n"
     "\n"
     "examples:\n"
@@ -34,66 +34,87 @@ static const char help[] =
     "  mpirun -n 8 --oversubscribe reverie train configs/pendulum.yaml\n"
     "  sbatch -n 16 slurm/train.sbatch configs/hopper.yaml\n";
 
+/* the words of the command line */
+typedef struct arguments {
+    bool resume;
+    int n_ranks;         /* 0: not given */
+    const char *run_dir; /* NULL: not given */
+    rv_words words;
+} arguments;
+
 /* settings and folder of the run: made once, by whoever comes first (the plain command, or rank 0) */
-static rv_status prepare(const rv_options *o, rv_run_plan *plan)
+static rv_status prepare(const arguments *a, rv_run_plan *plan)
 {
+    const rv_words *w = &a->words;
     const char *prepared = getenv(RV_PREPARED_RUN);
     const char *columns = getenv(RV_PROGRESS_COLUMNS);
     RV_TRY(rv_vector_check_cpu());
-    plan->resume = o->resume;
+    plan->resume = a->resume;
     plan->columns = columns ? (int)strtol(columns, NULL, 10) : rv_progress_width(STDERR_FILENO);
-    if (prepared) {
-        snprintf(plan->run_dir, sizeof plan->run_dir, "%s", prepared);
-        return rv_run_dir_config(prepared, 0, NULL, &plan->cfg);
-    }
-    RV_CHECK(o->n_positional == 1, RV_E_USAGE, "train wants one %s, got %d; see reverie train --help",
-             o->resume ? "RUN" : "CONFIG", o->n_positional);
-    if (o->resume) {
-        RV_CHECK(!o->run_dir, RV_E_USAGE, "train: --run-dir does not go with --resume, which names the run");
-        snprintf(plan->run_dir, sizeof plan->run_dir, "%s", o->positional[0]);
-        return rv_run_dir_config(plan->run_dir, o->n_overrides, o->overrides, &plan->cfg);
-    }
-    return rv_config_load(o->positional[0], o->n_overrides, o->overrides, &plan->cfg);
+    RV_TRY(rv_options_expect("train", a->resume ? "RUN" : "CONFIG", 1, 1, w));
+    const char *name = w->positional[0];
+    RV_CHECK(!a->resume || !a->run_dir, RV_E_USAGE,
+             "train: --run-dir does not go with --resume, which names the run; see 'reverie train --help'");
+    RV_CHECK(strlen(a->run_dir ? a->run_dir : name) < RV_PATH, RV_E_USAGE,
+             "train: the name of the run or config is longer than %d characters", RV_PATH - 1);
+    if (!a->resume && !prepared)
+        return rv_config_load(name, w->n_overrides, w->overrides, &plan->cfg);
+    snprintf(plan->run_dir, sizeof plan->run_dir, "%s", prepared ? prepared : name);
+    RV_TRY(rv_run_dir_config(plan->run_dir, w->n_overrides, w->overrides, &plan->cfg));
+    return rv_run_dir_keeps(plan->run_dir, w->n_overrides, w->overrides);
 }
 
-/* the folder is made only once nothing can be wrong any more with what the user asked for */
-static rv_status open_folder(const rv_options *o, int n_ranks, rv_run_plan *plan)
+static rv_status reopen_folder(rv_run_plan *plan)
+{
+    int lock = -1;
+    RV_TRY(rv_run_dir_lock(plan->run_dir, &lock));
+    rv_status status = rv_run_find_start(plan, true);
+    if (status == RV_OK)
+        status = rv_run_dir_rewrite_config(plan->run_dir, &plan->cfg);
+    close(lock); /* rank 0 takes it again */
+    return status;
+}
+
+/* the folder is touched only once nothing can be wrong any more with what the user asked for */
+static rv_status open_folder(const arguments *a, int n_ranks, rv_run_plan *plan)
 {
     rv_layout layout;
     RV_TRY(rv_layout_create(&plan->cfg, n_ranks, &layout));
     rv_layout_clear(&layout);
-    if (plan->resume)
-        RV_TRY(rv_run_find_start(plan));
     if (getenv(RV_PREPARED_RUN))
-        return RV_OK;
-    if (o->resume)
-        return rv_run_dir_rewrite_config(plan->run_dir, &plan->cfg);
-    if (o->run_dir) {
-        RV_CHECK(strlen(o->run_dir) < RV_PATH, RV_E_USAGE, "--run-dir: longer than %d characters", RV_PATH - 1);
-        snprintf(plan->run_dir, sizeof plan->run_dir, "%s", o->run_dir);
-    } else {
-        RV_TRY(rv_run_dir_next(o->positional[0], plan->run_dir));
-    }
+        return plan->resume ? rv_run_find_start(plan, false) : RV_OK;
+    if (plan->resume)
+        return reopen_folder(plan);
+    if (a->run_dir)
+        snprintf(plan->run_dir, sizeof plan->run_dir, "%s", a->run_dir);
+    else
+        RV_TRY(rv_run_dir_next(a->words.positional[0], plan->run_dir));
     return rv_run_dir_create(plan->run_dir, &plan->cfg);
 }
 
-/* a rank of mpirun or srun, or the only one */
-static int be_a_rank(const rv_options *o)
+/* what rank 0 does for all before they start */
+static rv_status plan_run(const arguments *a, const rv_world *world, rv_run_plan *plan)
+{
+    RV_CHECK(a->n_ranks == 0 || a->n_ranks == world->size, RV_E_USAGE,
+             "train: -n %d, but %d ranks were started; leave -n to mpirun or srun", a->n_ranks, world->size);
+    RV_TRY(prepare(a, plan));
+    return open_folder(a, world->size, plan);
+}
+
+/* a rank of mpirun or srun, or the only one; wrong: what all ranks found wrong with the command line already */
+static int be_a_rank(const arguments *a, rv_status wrong)
 {
     rv_world *world = NULL;
     static rv_run_plan plan;
-    int64_t failed = 0;
+    int64_t failed = wrong;
+    rv_stop_watch_signals(!rv_world_is_rank());
     rv_status status = rv_world_create(&world);
     if (status != RV_OK)
         return rv_cmd_finish(status);
-    rv_stop_watch_signals();
     if (world->rank == 0) {
-        status = prepare(o, &plan);
-        if (status == RV_OK)
-            status = open_folder(o, world->size, &plan);
-        if (status != RV_OK)
+        failed = wrong ? wrong : plan_run(a, world, &plan);
+        if (failed)
             rv_log_error_record();
-        failed = status;
     }
     if (rv_world_max(world, 1, &failed) != RV_OK || rv_world_broadcast(world, &plan, sizeof plan) != RV_OK)
         rv_world_abort(world, rv_cmd_finish(rv_error_last()->status));
@@ -102,24 +123,36 @@ static int be_a_rank(const rv_options *o)
     return rv_status_exit_code(status);
 }
 
-int rv_cmd_train(int argc, char **argv)
+/* start ranks, or be the only one */
+static int start(const arguments *a)
 {
-    rv_options o;
     static rv_run_plan plan;
-    rv_status status = rv_options_parse(argc, argv, RV_OPTION_RANKS | RV_OPTION_RUN_DIR | RV_OPTION_RESUME, &o);
-    if (status != RV_OK)
-        return rv_cmd_finish(status);
-    if (o.wants_help) {
-        fputs(help, stdout);
-        return 0;
-    }
-    int n_ranks = o.n_ranks > 0 ? o.n_ranks : rv_launcher_default_ranks();
-    if (rv_world_is_rank() || n_ranks == 1)
-        return be_a_rank(&o);
-    status = prepare(&o, &plan);
+    int n_ranks = a->n_ranks > 0 ? a->n_ranks : rv_launcher_default_ranks();
+    if (n_ranks == 1)
+        return be_a_rank(a, RV_OK);
+    rv_status status = prepare(a, &plan);
     if (status == RV_OK)
-        status = open_folder(&o, n_ranks, &plan);
+        status = rv_launcher_check();
+    if (status == RV_OK)
+        status = open_folder(a, n_ranks, &plan);
     if (status != RV_OK)
         return rv_cmd_finish(status);
     return rv_launcher_run(n_ranks, plan.run_dir, plan.resume);
+}
+
+int rv_cmd_train(int argc, char **argv)
+{
+    arguments a = {.resume = false};
+    const char *ranks = NULL;
+    const rv_option options[] = {
+        {"--resume", &a.resume, NULL}, {"--run-dir", NULL, &a.run_dir}, {"-n", NULL, &ranks}, {NULL, NULL, NULL}};
+    rv_status status = rv_options_parse(argc, argv, options, true, &a.words);
+    if (status == RV_OK && a.words.wants_help)
+        return rv_cmd_help(help);
+    if (status == RV_OK && ranks)
+        status = rv_options_ranks("train", ranks, &a.n_ranks);
+    rv_log_set_over_line(rv_progress_width(STDERR_FILENO) > 0);
+    if (rv_world_is_rank())
+        return be_a_rank(&a, status);
+    return status == RV_OK ? start(&a) : rv_cmd_finish(status);
 }

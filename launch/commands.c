@@ -3,7 +3,6 @@
 #include "base/log.h"
 
 #include <stdio.h>
-#include <string.h>
 
 int rv_cmd_finish(rv_status status)
 {
@@ -12,12 +11,10 @@ int rv_cmd_finish(rv_status status)
     return rv_status_exit_code(status);
 }
 
-bool rv_cmd_wants_help(int argc, char **argv)
+int rv_cmd_help(const char *text)
 {
-    for (int i = 1; i < argc; i++)
-        if (strcmp(argv[i], "--help") == 0)
-            return true;
-    return false;
+    fputs(text, stdout);
+    return rv_cmd_finish(rv_cmd_flush());
 }
 
 rv_status rv_cmd_flush(void)

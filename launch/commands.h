@@ -16,8 +16,8 @@ int rv_cmd_hash(int argc, char **argv);
 /** Print the error record and return its exit code; 0 for RV_OK. */
 int rv_cmd_finish(rv_status status);
 
-/** Whether one of the arguments is --help. */
-bool rv_cmd_wants_help(int argc, char **argv);
+/** Print a command's help. @return the exit code of the process */
+int rv_cmd_help(const char *text);
 
 /** Hand over what was printed. @return RV_OK; RV_E_IO when standard output takes no more */
 rv_status rv_cmd_flush(void);

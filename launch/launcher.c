@@ -3,7 +3,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "launch/commands.h"
+#include "run/feed_file.h"
 #include "run/progress.h"
+#include "run/stop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,10 +16,10 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t n_asked; /* SIGINT and SIGTERM so far */
-static volatile sig_atomic_t mpirun_pid;
+enum { LOOK_MS = 50 }; /* how often to see whether ranks are ready to be asked to stop */
 
 int rv_launcher_default_ranks(void)
 {
@@ -28,22 +30,18 @@ int rv_launcher_default_ranks(void)
     return sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
 }
 
-/* mpirun passes SIGUSR1 on to the ranks and goes on; SIGTERM it takes for itself and ends everything */
-static void on_signal(int number)
+rv_status rv_launcher_check(void)
 {
-    if (mpirun_pid <= 0)
-        return;
-    if (number != SIGUSR1)
-        n_asked++;
-    kill((pid_t)mpirun_pid, n_asked > 1 ? SIGTERM : SIGUSR1);
-}
-
-static void pass_signals_on(void)
-{
-    const struct sigaction action = {.sa_handler = on_signal};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGUSR1, &action, NULL);
+    const char *path = getenv("PATH");
+    for (const char *at = path; at && *at;) {
+        char program[RV_PATH];
+        int n = (int)strcspn(at, ":");
+        snprintf(program, sizeof program, "%.*s/mpirun", n, at);
+        if (access(program, X_OK) == 0)
+            return RV_OK;
+        at += n + (at[n] == ':');
+    }
+    return rv_raise(RV_E_UNAVAILABLE, "there is no mpirun; run launch/install-deps run, or use -n 1");
 }
 
 static _Noreturn void become_mpirun(int n_ranks, const char *self, const char *run_dir, int resume)
@@ -85,30 +83,86 @@ static _Noreturn void become_mpirun(int n_ranks, const char *self, const char *r
     if (null >= 0)
         dup2(null, STDIN_FILENO);
     execvp("mpirun", (char *const *)(size_t)argv);
-    rv_raise(RV_E_UNAVAILABLE, "cannot start mpirun: %s; install openmpi-bin, or use -n 1", strerror(errno));
+    rv_raise(RV_E_UNAVAILABLE, "cannot start mpirun: %s", strerror(errno));
     _exit(rv_cmd_finish(RV_E_UNAVAILABLE));
+}
+
+/* requests to stop, and the end of mpirun */
+static void choose_signals(sigset_t *out)
+{
+    struct sigaction hangup;
+    sigemptyset(out);
+    sigaddset(out, SIGCHLD);
+    sigaddset(out, SIGUSR1);
+    sigaddset(out, SIGINT);
+    sigaddset(out, SIGTERM);
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
+        sigaddset(out, SIGHUP);
+    signal(SIGCHLD, SIG_DFL); /* whoever ignores it cannot wait */
+}
+
+/* mpirun passes SIGUSR1 on to the ranks and goes on, SIGTERM ends everything. A rank that has just begun would die of
+ * SIGUSR1: the first request is kept until feed.json says that all of them listen.
+ * @param[out] forced the signal that ended the run at once, if any */
+static int stay_with(pid_t mpirun, const char *run_dir, const sigset_t *signals, int *forced)
+{
+    const struct timespec look = {.tv_nsec = LOOK_MS * 1000000};
+    rv_feed_file feed;
+    bool is_asked = false;
+    bool is_told = false;
+    int state = 0;
+    while (waitpid(mpirun, &state, WNOHANG) == 0) {
+        int number = sigtimedwait(signals, NULL, is_asked && !is_told ? &look : NULL);
+        bool is_request = number > 0 && number != SIGCHLD;
+        if (is_request && is_asked && number != SIGUSR1) {
+            *forced = number;
+            kill(mpirun, SIGTERM);
+        }
+        if (is_request && !is_asked)
+            rv_log_note(RV_STOP_NOTE);
+        is_asked |= is_request;
+        if (is_asked && !is_told && rv_feed_file_read(run_dir, &feed) == RV_OK)
+            is_told = kill(mpirun, SIGUSR1) == 0;
+    }
+    return state;
+}
+
+/* ranks say what ended them; what they cannot say, because they were killed or did not start, is said here */
+static int explain(int state, const char *run_dir)
+{
+    int code = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
+    bool is_known = code == 0;
+    for (int s = 0; s < RV_N_STATUS; s++)
+        is_known |= code > 1 && code == rv_status_exit_code((rv_status)s);
+    if (is_known)
+        return code;
+    if (code > 128 && code < 128 + NSIG)
+        return rv_cmd_finish(rv_raise(RV_E_OS, "%s was ended by signal %d (%s); go on with: reverie train --resume %s",
+                                      WIFEXITED(state) ? "a rank" : "mpirun", code - 128, strsignal(code - 128),
+                                      run_dir));
+    return rv_cmd_finish(
+        rv_raise(RV_E_UNAVAILABLE, "mpirun failed with exit code %d; try it alone: mpirun -n 2 true", code));
 }
 
 int rv_launcher_run(int n_ranks, const char *run_dir, int resume)
 {
     char self[RV_PATH];
+    sigset_t signals, old;
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     if (n <= 0)
         return rv_cmd_finish(rv_raise(RV_E_OS, "cannot find this program: %s", strerror(errno)));
     self[n] = '\0';
+    rv_feed_file_remove(run_dir); /* of a run that was killed: it would say that the ranks are ready */
+    choose_signals(&signals);
+    sigprocmask(SIG_BLOCK, &signals, &old);
     pid_t child = fork();
     if (child < 0)
         return rv_cmd_finish(rv_raise(RV_E_OS, "cannot start a process: %s", strerror(errno)));
-    if (child == 0)
+    if (child == 0) {
+        sigprocmask(SIG_SETMASK, &old, NULL);
         become_mpirun(n_ranks, self, run_dir, resume);
-    mpirun_pid = child;
-    pass_signals_on();
-    int state = 0;
-    while (waitpid(child, &state, 0) < 0 && errno == EINTR)
-        ;
-    if (WIFSIGNALED(state))
-        return rv_cmd_finish(rv_raise(RV_E_OS,
-                                      "mpirun was ended by signal %d (%s); go on with: reverie train --resume %s",
-                                      WTERMSIG(state), strsignal(WTERMSIG(state)), run_dir));
-    return WEXITSTATUS(state);
+    }
+    int forced = 0;
+    int state = stay_with(child, run_dir, &signals, &forced);
+    return forced ? 128 + forced : explain(state, run_dir);
 }

@@ -1,5 +1,6 @@
 /* main.c - the command line: reverie COMMAND ... */
 #include "launch/commands.h"
+#include "launch/options.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +36,14 @@ static void usage(FILE *out)
         fprintf(out, "  %3d  %s\n", rv_status_exit_code((rv_status)s), rv_status_text((rv_status)s));
 }
 
+static rv_status unknown(const char *word)
+{
+    const char *names[N_COMMANDS];
+    for (int i = 0; i < N_COMMANDS; i++)
+        names[i] = commands[i].name;
+    return rv_options_unknown("", word[0] == '-' ? "option" : "command", word, N_COMMANDS, names);
+}
+
 int main(int argc, char **argv)
 {
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)) {
@@ -49,7 +58,7 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
     if (argc >= 2)
-        return rv_cmd_finish(rv_raise(RV_E_USAGE, "no command '%s': reverie --help lists them", argv[1]));
+        return rv_cmd_finish(unknown(argv[1]));
     usage(stderr);
     return rv_status_exit_code(RV_E_USAGE);
 }

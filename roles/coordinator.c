@@ -11,8 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 enum { FLUSH_SECONDS = 60 };
+
+/* mpirun carries stdout and stderr apart: on a terminal the end of the progress line must come before the result */
+static const double mpirun_s = 0.1;
 
 struct rv_coordinator {
     rv_world *world;
@@ -20,6 +24,7 @@ struct rv_coordinator {
     uint64_t *sent; /* (world size) frames sent by each rank; rank 0 */
     /* the rest on rank 0 alone */
     const char *run_dir;
+    int lock; /* on the run's folder, -1: none */
     rv_feed_hub *hub;
     rv_recorder *recorder;
     rv_progress progress; /* belongs to the hub's thread until that has ended */
@@ -38,6 +43,7 @@ static void on_frame(void *user, const rv_frame *frame)
 static rv_status open_hub(rv_coordinator *c, const rv_run_plan *plan, uint64_t key)
 {
     const rv_config *cfg = &plan->cfg;
+    RV_TRY(rv_run_dir_lock(plan->run_dir, &c->lock));
     c->run_dir = plan->run_dir;
     RV_TRY(rv_run_dir_describe(plan->run_dir, cfg, c->world->size, c->world->n_nodes, c->world->host));
     RV_TRY(rv_recorder_open(plan->run_dir, c->world->size, plan->first_tick, &c->recorder));
@@ -57,6 +63,7 @@ rv_status rv_coordinator_create(rv_world *world, const rv_run_plan *plan, rv_coo
     } address = {0};
     RV_TRY(RV_NEW(c, 1));
     c->world = world;
+    c->lock = -1;
     RV_TRY_GOTO(RV_NEW(c->sent, world->size), fail);
     if (world->rank == 0) {
         ssize_t got = getrandom(&address.key, sizeof address.key, 0);
@@ -104,6 +111,8 @@ void rv_coordinator_conclude(rv_coordinator *c, const rv_run_plan *plan)
     rv_recorder_summary(c->recorder, &s);
     rv_feed_hub_destroy(&c->hub);
     rv_progress_end(&c->progress);
+    if (plan->columns > 0 && c->world->size > 1)
+        rv_clock_sleep(mpirun_s);
     int seconds = (int)s.wall;
     printf("done: %lld real steps in %d:%02d on %d rank%s; mean return %.1f over %lld episodes on the mean action\n",
            (long long)s.step, seconds / 60, seconds % 60, c->world->size, c->world->size == 1 ? "" : "s", s.eval_reward,
@@ -125,6 +134,8 @@ void rv_coordinator_destroy(rv_coordinator **coordinator)
     rv_recorder_close(&c->recorder);
     if (c->run_dir)
         rv_feed_file_remove(c->run_dir);
+    if (c->lock >= 0)
+        close(c->lock);
     rv_mem_free(&c->sent);
     rv_mem_free(coordinator);
 }

@@ -102,10 +102,11 @@ done:
 
 rv_status rv_persist_check(const rv_checkpoint *checkpoint, const rv_config *cfg)
 {
-    RV_CHECK(checkpoint->config_hash == rv_config_hash(cfg), RV_E_CONFIG,
-             "%s: the checkpoint was made with other settings; only schedule.total_steps, checkpoint.*, feed.* and "
-             "layout.* may change on resume",
-             checkpoint->folder);
+    RV_CHECK(
+        checkpoint->config_hash == rv_config_hash(cfg), RV_E_CONFIG,
+        "%s: the checkpoint was made with other settings than config.yaml of the run says; only " RV_CONFIG_CHANGEABLE
+        " may change on resume",
+        checkpoint->folder);
     RV_CHECK(checkpoint->step == checkpoint->tick * cfg->schedule.tick_steps &&
                  checkpoint->step <= cfg->schedule.total_steps,
              RV_E_CONFIG, "%s: the checkpoint is at step %lld, beyond schedule.total_steps = %lld", checkpoint->folder,

@@ -23,7 +23,7 @@ static void name_this_rank(const rv_world *world, const rv_layout *layout)
     rv_log_set_prefix(prefix);
 }
 
-rv_status rv_run_find_start(rv_run_plan *plan)
+rv_status rv_run_find_start(rv_run_plan *plan, bool verify)
 {
     rv_checkpoint checkpoint;
     rv_status status = rv_checkpoint_newest(plan->run_dir, &checkpoint);
@@ -35,10 +35,19 @@ rv_status rv_run_find_start(rv_run_plan *plan)
     }
     RV_TRY(status);
     status = rv_persist_check(&checkpoint, &plan->cfg);
+    for (int i = 0; verify && status == RV_OK && i < checkpoint.n_units; i++)
+        status = rv_checkpoint_verify(&checkpoint, &checkpoint.units[i]);
     if (status == RV_OK)
         plan->first_tick = checkpoint.tick;
     rv_checkpoint_clear(&checkpoint);
     return status;
+}
+
+/* other ranks still wait for this one, and messages may be under way: say it and end the job, tidy up nothing */
+static _Noreturn void fail(const rv_world *world, rv_status status)
+{
+    rv_log_error_record();
+    rv_world_abort(world, rv_status_exit_code(status));
 }
 
 /* everything between set-up and the last checkpoint; an error here may be known to this rank alone */
@@ -54,6 +63,8 @@ static rv_status run_loop(rv_world *world, const rv_run_plan *plan, const rv_lay
     RV_TRY_GOTO(rv_loop_run(&loop), done);
     rv_coordinator_conclude(coordinator, plan);
 done:
+    if (status != RV_OK && status != RV_E_STOPPED)
+        fail(world, status);
     if (loop.ctx)
         rv_loop_destroy(&loop);
     rv_context_destroy(&ctx);
@@ -64,18 +75,17 @@ done:
 rv_status rv_run(rv_world *world, const rv_run_plan *plan)
 {
     rv_layout layout;
+    rv_log_set_over_line(plan->columns > 0);
     rv_status status = rv_layout_create(&plan->cfg, world->size, &layout);
-    if (status == RV_OK) {
-        name_this_rank(world, &layout);
-        status = run_loop(world, plan, &layout);
-        rv_layout_clear(&layout);
-    }
+    if (status != RV_OK)
+        fail(world, status);
+    name_this_rank(world, &layout);
+    status = run_loop(world, plan, &layout);
+    rv_layout_clear(&layout);
     if (status == RV_E_STOPPED) {
+        rv_log_set_prefix("");
         if (world->rank == 0)
             rv_info("%s", rv_error_last()->text);
-    } else if (status != RV_OK) {
-        rv_log_error_record();
-        rv_world_abort(world, rv_status_exit_code(status));
     }
     return status;
 }

@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+static const char clear_line[] = "\r\033[K";
 static rv_log_level max_level = RV_LOG_INFO;
 static char own_prefix[64];
+static bool is_over_line;
 static const char *const level_names[] = {"error: ", "warning: ", "", "debug: "};
 
 __attribute__((constructor)) static void level_from_environment(void)
@@ -31,13 +34,29 @@ void rv_log_set_prefix(const char *prefix)
     snprintf(own_prefix, sizeof own_prefix, "%s", prefix);
 }
 
+void rv_log_set_over_line(bool is_over)
+{
+    is_over_line = is_over;
+}
+
+void rv_log_note(const char *text)
+{
+    const char *const parts[] = {is_over_line ? clear_line : "", "reverie: ", text, "\n"};
+    struct iovec pieces[4];
+    for (int i = 0; i < 4; i++)
+        pieces[i] = (struct iovec){(void *)(size_t)parts[i], strlen(parts[i])};
+    if (max_level >= RV_LOG_INFO && writev(STDERR_FILENO, pieces, 4) < 0)
+        return;
+}
+
 void rv_log(rv_log_level level, const char *format, ...)
 {
     if (level > max_level)
         return;
     char line[RV_ERROR_TEXT + 256];
-    int n = own_prefix[0] ? snprintf(line, sizeof line, "[%s] %s", own_prefix, level_names[level])
-                          : snprintf(line, sizeof line, "reverie: %s", level_names[level]);
+    int n = snprintf(line, sizeof line, own_prefix[0] ? "%s[%s] %s" : "%s%sreverie: %s", is_over_line ? clear_line : "",
+                     own_prefix, level_names[level]);
+    size_t begin = (size_t)n;
     va_list args;
     va_start(args, format);
     int m = vsnprintf(line + n, sizeof line - (size_t)n - 1, format, args);
@@ -45,6 +64,9 @@ void rv_log(rv_log_level level, const char *format, ...)
     size_t length = (size_t)n + (m > 0 ? (size_t)m : 0);
     if (length > sizeof line - 2)
         length = sizeof line - 2;
+    for (size_t i = begin; i < length; i++) /* a message is one line, also when it quotes something strange */
+        if ((unsigned char)line[i] < ' ' || line[i] == 127)
+            line[i] = '?';
     line[length++] = '\n';
     /* one write per line, so that lines of many ranks do not mix */
     if (write(STDERR_FILENO, line, length) < 0)

@@ -4,6 +4,7 @@
  * debug = for developers. Text is lower case, one line, and says the exact cause.
  */
 #pragma once
+#include <stdbool.h>
 
 typedef enum rv_log_level { RV_LOG_ERROR, RV_LOG_WARN, RV_LOG_INFO, RV_LOG_DEBUG } rv_log_level;
 
@@ -12,6 +13,13 @@ void rv_log_set_level(rv_log_level level);
 
 /** The prefix of this process ("rank 3 model"); "" for none. Copied. */
 void rv_log_set_prefix(const char *prefix);
+
+/** Whether standard error is a terminal that shows a line of progress without an end: messages are then written over
+ * it, and it comes back below them. */
+void rv_log_set_over_line(bool is_over);
+
+/** A fixed text, at level info; may be called from a signal handler. */
+void rv_log_note(const char *text);
 
 void rv_log(rv_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 #define rv_error_log(...) rv_log(RV_LOG_ERROR, __VA_ARGS__)

@@ -6,6 +6,7 @@
 
 #include <limits.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -51,6 +52,8 @@ static rv_status find_nodes(rv_world *w)
 static rv_status open_world(rv_world *w)
 {
     int provided = 0;
+    if (rv_world_is_rank())
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
     RV_MPI(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided));
     RV_CHECK(provided >= MPI_THREAD_FUNNELED, RV_E_UNAVAILABLE, "this MPI library offers no thread support");
     RV_MPI(MPI_Comm_dup(MPI_COMM_WORLD, &w->mpi->world));

@@ -25,7 +25,7 @@ typedef struct rv_world {
 /** True when this process was started as a rank (by mpirun, or by srun --mpi=pmix). */
 bool rv_world_is_rank(void);
 
-/** Collective over all ranks. */
+/** Collective over all ranks. From here on a rank ends when who started it does, however that ends. */
 rv_status rv_world_create(rv_world **out);
 
 /** Collective over all ranks; after it no MPI call is allowed. */

@@ -60,6 +60,9 @@ typedef struct rv_section {
 /** All sections, ending with a row whose fields are NULL. */
 extern const rv_section rv_config_sections[];
 
+/** For people: the fields with RV_FIELD_RUNTIME. */
+#define RV_CONFIG_CHANGEABLE "schedule.total_steps, checkpoint.*, feed.* and layout.*"
+
 enum { RV_CONFIG_MAX_BYTES = 1 << 20 };
 
 rv_status rv_config_defaults(rv_config *out);

@@ -26,6 +26,7 @@ void rv_progress_init(rv_progress *progress, FILE *stream, int width, int64_t to
     progress->total_steps = total_steps;
     progress->shown = -1;
     progress->latest.tick = -1;
+    progress->shown_tick = -1;
 }
 
 static void append(char out[RV_PROGRESS_TEXT], size_t *n, const char *format, ...)
@@ -87,6 +88,7 @@ static void print_line(rv_progress *p)
     else
         fprintf(p->stream, "%s\n", text);
     fflush(p->stream);
+    p->shown_tick = p->latest.tick;
 }
 
 void rv_progress_show(rv_progress *p, const rv_summary *summary, double now)
@@ -110,7 +112,7 @@ void rv_progress_show(rv_progress *p, const rv_summary *summary, double now)
 
 void rv_progress_end(rv_progress *p)
 {
-    if (p->latest.tick >= 0)
+    if (p->latest.tick > p->shown_tick)
         print_line(p);
     if (p->latest.tick >= 0 && p->width > 0)
         fputc('\n', p->stream);

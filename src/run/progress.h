@@ -17,9 +17,10 @@ typedef struct rv_progress {
     FILE *stream; /* borrowed */
     int width;    /* columns of the terminal; 0: not a terminal */
     int64_t total_steps;
-    double shown;      /* time of the last line; -1: none yet */
-    int64_t n_evals;   /* evaluations shown so far */
-    rv_summary latest; /* tick -1: none yet */
+    double shown;       /* time of the last line; -1: none yet */
+    int64_t shown_tick; /* its tick; -1: none yet */
+    int64_t n_evals;    /* evaluations shown so far */
+    rv_summary latest;  /* tick -1: none yet */
     int n_recent;
     struct {
         double wall, n_updates;

@@ -5,11 +5,14 @@
 #include "math/gemm.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 rv_status rv_run_dir_next(const char *config_path, char out[RV_PATH])
 {
@@ -44,11 +47,11 @@ rv_status rv_run_dir_rewrite_config(const char *run_dir, const rv_config *cfg)
 rv_status rv_run_dir_create(const char *run_dir, const rv_config *cfg)
 {
     char path[RV_PATH];
-    RV_TRY(rv_folder_make(run_dir));
     RV_TRY(rv_path_join(run_dir, "config.yaml", path));
     RV_CHECK(!rv_file_exists(path), RV_E_EXISTS,
              "'%s' holds a run already: go on with reverie train --resume %s, or choose another --run-dir", run_dir,
              run_dir);
+    RV_TRY(rv_folder_make(run_dir));
     return rv_run_dir_rewrite_config(run_dir, cfg);
 }
 
@@ -58,6 +61,37 @@ rv_status rv_run_dir_config(const char *run_dir, int n_overrides, char *const *o
     RV_TRY(rv_path_join(run_dir, "config.yaml", path));
     RV_CHECK(rv_file_exists(path), RV_E_NOINPUT, "no run in '%s': there is no config.yaml in it", run_dir);
     return rv_config_load(path, n_overrides, overrides, out);
+}
+
+rv_status rv_run_dir_keeps(const char *run_dir, int n_overrides, char *const *overrides)
+{
+    rv_config was;
+    RV_TRY(rv_run_dir_config(run_dir, 0, NULL, &was));
+    for (int i = 0; i < n_overrides; i++) {
+        rv_config now = was;
+        RV_TRY(rv_config_override(overrides[i], &now));
+        RV_CHECK(rv_config_hash(&now) == rv_config_hash(&was), RV_E_CONFIG,
+                 "override '%s': run '%s' learned with another value; only " RV_CONFIG_CHANGEABLE " may change on "
+                 "resume",
+                 overrides[i], run_dir);
+    }
+    return RV_OK;
+}
+
+rv_status rv_run_dir_lock(const char *run_dir, int *out)
+{
+    char path[RV_PATH];
+    RV_TRY(rv_path_join(run_dir, "metrics.jsonl", path));
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    RV_CHECK(fd >= 0, RV_E_IO, "cannot open '%s': %s", path, strerror(errno));
+    /* a file system without locks is no reason to refuse */
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        close(fd);
+        return rv_raise(RV_E_EXISTS, "run '%s' is being trained by another process: wait for its end, or stop it",
+                        run_dir);
+    }
+    *out = fd;
+    return RV_OK;
 }
 
 rv_status rv_run_dir_describe(const char *run_dir, const rv_config *cfg, int n_ranks, int n_nodes, const char *host)

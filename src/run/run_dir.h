@@ -15,6 +15,14 @@ rv_status rv_run_dir_create(const char *run_dir, const rv_config *cfg);
 /** Read config.yaml of a run. @return RV_OK; RV_E_NOINPUT when there is no run; RV_E_CONFIG */
 rv_status rv_run_dir_config(const char *run_dir, int n_overrides, char *const *overrides, rv_config *out);
 
+/** Check that none of the overrides changes what the run learns, so that it can go on with them.
+ * @return RV_OK; RV_E_CONFIG, naming the override; what rv_run_dir_config returns */
+rv_status rv_run_dir_keeps(const char *run_dir, int n_overrides, char *const *overrides);
+
+/** Be the one process that writes to the run, until *out is closed or this process ends, however it ends.
+ * @param[out] out a file descriptor (of metrics.jsonl) @return RV_OK; RV_E_EXISTS when another process is; RV_E_IO */
+rv_status rv_run_dir_lock(const char *run_dir, int *out);
+
 /** Write config.yaml again, for a run that goes on with other run-time settings. */
 rv_status rv_run_dir_rewrite_config(const char *run_dir, const rv_config *cfg);
 

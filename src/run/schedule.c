@@ -74,11 +74,10 @@ rv_tick rv_schedule_tick(const rv_schedule *s, int64_t tick)
     t.evaluate_step = lockstep ? t.last_step : t.first_step;
     t.evaluate = t.evaluate_step > 0 && s->evaluate_every > 0 && t.evaluate_step % s->evaluate_every == 0;
     if (closing) {
-        t.evaluate = true;
+        t.evaluate = !lockstep || !t.evaluate; /* lockstep has done it in the tick before */
         t.n_real = t.first_step;
         return t;
     }
-    t.evaluate = t.evaluate && !(lockstep && t.last_step == c->total_steps); /* the closing tick does it */
     t.is_random = t.first_step < c->warmup_steps;
     t.fit = fit_due(s, t.n_real);
     t.retrain = fits_until(s, t.n_real) - 1;

@@ -57,7 +57,8 @@ typedef struct rv_tick {
 } rv_tick;
 
 /** The tick of that number, from 0 to rv_schedule_ticks - 1. Number rv_schedule_ticks is the closing one: it only
- * evaluates the final policy. */
+ * evaluates the final policy, if the last tick did not. What a tick does never depends on total_steps, so that a
+ * run that is prolonged later equals one that was long from the start. */
 rv_tick rv_schedule_tick(const rv_schedule *s, int64_t tick);
 
 /** Ticks of the run. */

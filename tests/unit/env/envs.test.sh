@@ -35,8 +35,8 @@ sed '1s/Hopper/Hoper/' "$good" >"$work/unknown.csv"
 expect 78 "unknown.csv: no environment 'Hoper-v4'; did you mean 'Hopper-v4'?" replay "$work/unknown.csv"
 expect 66 "none.csv" replay "$work/none.csv"
 expect 64 "expected 'list' or 'replay FILE.csv'"
-expect 64 "got play" play
-expect 64 "unknown option --jsn" list --jsn
+expect 64 "unknown command 'play'; did you mean 'replay'?" play
+expect 64 "unknown option '--jsn'; did you mean '--json'?" list --jsn
 expect 64 "replay needs a FILE.csv" replay
-expect 64 "unexpected argument more" list more
+expect 64 "list takes no 'more'" list more
 [ "$n_bad" = 0 ]

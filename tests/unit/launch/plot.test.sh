@@ -47,7 +47,7 @@ grep -q "wall time (minutes)" out || fail "no wall time"
 [ -s curves.png ] || fail "no curves.png"
 "$REVERIE" plot one | head -n 1 >/dev/null || fail "a reader that goes away"
 
-fails 64 "no run given"
+fails 64 "expected RUN..."
 fails 64 "unknown option '--colour'" one --colour
 fails 64 "--out needs a value" one --out
 fails 64 "must end in .png or .svg" one --out curve.pdf

@@ -46,8 +46,8 @@ static void json(void)
 static void fails(void)
 {
     RV_TEST_OK(command_make_run(run, 1));
-    COMMAND_FAILS(rv_cmd_eval, 64, "expected a run", "eval");
-    COMMAND_FAILS(rv_cmd_eval, 64, "one run too many", "eval %s again", run);
+    COMMAND_FAILS(rv_cmd_eval, 64, "expected RUN", "eval");
+    COMMAND_FAILS(rv_cmd_eval, 64, "one word too many", "eval %s again", run);
     COMMAND_FAILS(rv_cmd_eval, 64, "unknown option '--episode'", "eval %s --episode 3", run);
     COMMAND_FAILS(rv_cmd_eval, 64, "--seed needs a value", "eval %s --seed", run);
     COMMAND_FAILS(rv_cmd_eval, 64, "--episodes: expected a whole number in [1, 100000], got '0'",

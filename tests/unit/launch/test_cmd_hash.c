@@ -79,9 +79,9 @@ static void all(void)
 static void fails(void)
 {
     COMMAND_PRINTS(rv_cmd_hash, "usage: reverie hash RUN", "hash --help");
-    COMMAND_FAILS(rv_cmd_hash, 64, "expected a run", "hash");
+    COMMAND_FAILS(rv_cmd_hash, 64, "expected RUN", "hash");
     COMMAND_FAILS(rv_cmd_hash, 64, "unknown option '-x'", "hash -x");
-    COMMAND_FAILS(rv_cmd_hash, 64, "one run too many: 'b'", "hash a b");
+    COMMAND_FAILS(rv_cmd_hash, 64, "one word too many: 'b'", "hash a b");
     COMMAND_FAILS(rv_cmd_hash, 66, "no run at '/nowhere'", "hash /nowhere");
     RV_TEST_OK(command_make_run(run, 1));
     COMMAND_FAILS(rv_cmd_hash, 66, "metrics.jsonl", "hash %s", run);

@@ -163,10 +163,10 @@ static void usage_and_errors(void)
 {
     char line[MAX_LINE];
     check("--help", 0, out_path, "examples:\n  reverie watch runs/hopper\n");
-    check("", 64, err_path, "expected a run's folder");
-    check("a b", 64, err_path, "one argument too many: 'b'");
+    check("", 64, err_path, "expected RUN");
+    check("a b", 64, err_path, "one word too many: 'b'");
     check("--jason a", 64, err_path, "'--jason'");
-    check("a --role", 64, err_path, "'--role'");
+    check("a --role", 64, err_path, "--role needs a value");
     check("/nowhere/at_all", 66, err_path, "no run '/nowhere/at_all'");
     check(folder, 69, err_path, "is not running");
     snprintf(line, sizeof line, "%s/feed.json", folder);

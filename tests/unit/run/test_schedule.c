@@ -103,9 +103,27 @@ static void the_end_is_evaluated_once(void)
     }
 }
 
+/* so that a run which is prolonged equals one that was long from the start */
+static void ticks_do_not_depend_on_the_end(void)
+{
+    for (int mode = 0; mode < 2; mode++) {
+        schedule.mode = mode;
+        for (int64_t i = 0; i < 40; i++) {
+            schedule.total_steps = 10000;
+            rv_tick t = rv_schedule_tick(&s, i);
+            schedule.total_steps = 20000;
+            rv_tick later = rv_schedule_tick(&s, i);
+            CU_ASSERT(t.evaluate == later.evaluate && t.fit == later.fit && t.imagine == later.imagine);
+            CU_ASSERT(t.length == later.length && t.n_updates == later.n_updates && t.last_step == later.last_step);
+        }
+    }
+    schedule.total_steps = 10000;
+}
+
 RV_TEST_MAIN("schedule", {"lockstep reads its own tick", lockstep_reads_its_own_tick},
              {"pipelined reads earlier ticks", pipelined_reads_earlier_ticks},
              {"every step can be a tick", every_step_can_be_a_tick},
              {"all real batches need no model", all_real_batches_need_no_model},
              {"length grows between epochs", length_grows_between_epochs},
-             {"the end is evaluated once", the_end_is_evaluated_once})
+             {"the end is evaluated once", the_end_is_evaluated_once},
+             {"ticks do not depend on the end", ticks_do_not_depend_on_the_end})
