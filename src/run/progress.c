@@ -73,8 +73,9 @@ void rv_progress_text(const rv_progress *p, char out[RV_PROGRESS_TEXT])
     double steps = (double)(p->recent[p->n_recent - 1].step - p->recent[0].step);
     if (!(wall > 0) || !(steps > 0))
         return;
-    double rate = (updates > 0 ? updates : steps) / wall;
-    append(out, &n, rate < 100 ? " | %.3g %s/s" : " | %.0f %s/s", rate, updates > 0 ? "updates" : "steps");
+    if (!(updates > 0))
+        return;
+    append(out, &n, updates / wall < 100 ? " | %.3g updates/s" : " | %.0f updates/s", updates / wall);
     if (s->step < p->total_steps)
         append_eta(out, &n, (double)(p->total_steps - s->step) * wall / steps);
 }
@@ -96,6 +97,9 @@ void rv_progress_show(rv_progress *p, const rv_summary *summary, double now)
     if (summary->tick < 0 || (p->latest.tick >= 0 && summary->tick <= p->latest.tick))
         return;
     p->latest = *summary;
+    /* ticks before the first update say nothing about those that follow */
+    if (p->n_recent > 0 && isfinite(summary->n_updates) && !isfinite(p->recent[0].n_updates))
+        p->n_recent = 0;
     if (p->n_recent == RV_PROGRESS_TICKS)
         memmove(&p->recent[0], &p->recent[1], (size_t)--p->n_recent * sizeof *p->recent);
     p->recent[p->n_recent].wall = summary->wall;

@@ -44,7 +44,7 @@ static void the_line(void)
     rv_progress_show(&p, &s, 1);
     CU_ASSERT_STRING_EQUAL(
         text_of(&p), "step 500/5000 | return -312.4 | model loss 0.0123 | imagined 95 % | 500 updates/s | ETA 3:00");
-    /* nothing learned yet, no evaluation, and slow */
+    /* nothing learned yet: the pace of random steps says nothing about what follows, so there is no rate and no ETA */
     rv_progress_init(&p, file, 0, 100000);
     s = summary(0, 100);
     s.eval_reward = s.holdout_loss = s.imagined_share = s.n_updates = (double)NAN;
@@ -53,7 +53,16 @@ static void the_line(void)
     s.step += 250;
     s.wall += 25;
     rv_progress_show(&p, &s, 1);
-    CU_ASSERT_STRING_EQUAL(text_of(&p), "step 500/100000 | training return -400.0 | 10 steps/s | ETA 2:45:50");
+    CU_ASSERT_STRING_EQUAL(text_of(&p), "step 500/100000 | training return -400.0");
+    /* updates have begun: rates count from here */
+    for (int i = 1; i <= 2; i++) {
+        s.tick++;
+        s.step += 250;
+        s.wall += 50;
+        s.n_updates = 2500 * i;
+        rv_progress_show(&p, &s, 1 + i);
+    }
+    CU_ASSERT_STRING_EQUAL(text_of(&p), "step 1000/100000 | training return -400.0 | 50 updates/s | ETA 5:30:00");
     fclose(file);
 }
 
