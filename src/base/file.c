@@ -36,8 +36,10 @@ rv_status rv_folder_make(const char *path)
         char kept = part[i];
         part[i] = '\0';
         struct stat st;
-        if (mkdir(part, 0777) != 0 && !(errno == EEXIST && stat(part, &st) == 0 && S_ISDIR(st.st_mode)))
-            return rv_raise(RV_E_EXISTS, "cannot make folder '%s': %s", part, strerror(errno));
+        if (mkdir(part, 0777) != 0) {
+            RV_CHECK(errno == EEXIST, RV_E_EXISTS, "cannot make folder '%s': %s", part, strerror(errno));
+            RV_CHECK(stat(part, &st) == 0 && S_ISDIR(st.st_mode), RV_E_EXISTS, "'%s' is not a folder", part);
+        }
         part[i] = kept;
     }
     return RV_OK;
