@@ -90,6 +90,7 @@ static _Noreturn void become_mpirun(int n_ranks, const char *self, const char *r
 /* requests to stop, and the end of mpirun */
 static void choose_signals(sigset_t *out)
 {
+    const struct sigaction standard = {.sa_handler = SIG_DFL};
     struct sigaction hangup;
     sigemptyset(out);
     sigaddset(out, SIGCHLD);
@@ -98,7 +99,7 @@ static void choose_signals(sigset_t *out)
     sigaddset(out, SIGTERM);
     if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
         sigaddset(out, SIGHUP);
-    signal(SIGCHLD, SIG_DFL); /* whoever ignores it cannot wait */
+    sigaction(SIGCHLD, &standard, NULL); /* whoever ignores it cannot wait */
 }
 
 /* mpirun passes SIGUSR1 on to the ranks and goes on, SIGTERM ends everything. A rank that has just begun would die of
