@@ -1,0 +1,4 @@
+#!/bin/bash
+# Seeds 1, 2, 3 of configs/inverted_pendulum.yaml reach a mean return of 950 over 10 episodes within 5,000 real steps.
+. "$SOURCE/tests/learn/learn.sh"
+learn inverted_pendulum 950
