@@ -14,15 +14,23 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FIRST_CAPACITY = 64, MAX_LINE = RV_METRICS_LINE + 2 };
+enum { FIRST_CAPACITY = 16, MAX_LINE = RV_METRICS_LINE + 2 };
+enum { MAX_AHEAD = 1 << 22 }; /* ticks by which frames of one rank may be ahead of another's */
+
+/* what has come of a tick that is not complete */
+typedef struct pending {
+    int n_ranks; /* whose "rank" frame is here */
+    size_t n, capacity;
+    rv_frame *frames; /* (capacity) */
+} pending;
 
 struct rv_recorder {
     pthread_mutex_t lock; /* of all that follows */
     FILE *jsonl, *csv;
     int n_ranks;
     int64_t written; /* last tick written */
-    rv_frame *pending;
-    size_t n_pending, capacity;
+    pending *ticks;  /* (capacity) tick t at t % capacity, for ticks after written; a few, or thousands in a backlog */
+    int64_t capacity;
     rv_summary summary;
     rv_status failure; /* the first, with its text */
     char failure_text[RV_ERROR_TEXT];
@@ -115,51 +123,69 @@ static rv_status write_tick(rv_recorder *r, const rv_frame *frames, size_t n_fra
 
 /* ---- frames ---- */
 
-static rv_status keep(rv_recorder *r, const rv_frame *frame)
+/* where the frames of a tick wait */
+static rv_status find_pending(rv_recorder *r, int64_t tick, pending **out)
 {
-    RV_CHECK(frame->tick > r->written, RV_E_PROTOCOL,
-             "a frame of %s %" PRId64 " for tick %" PRId64 " came after tick %" PRId64 " was complete", frame->role,
-             frame->unit, frame->tick, r->written);
-    for (size_t i = 0; i < r->n_pending; i++)
-        RV_CHECK(compare_frames(&r->pending[i], frame) != 0, RV_E_PROTOCOL,
-                 "two frames of %s %" PRId64 " for tick %" PRId64 ", from ranks %" PRId64 " and %" PRId64, frame->role,
-                 frame->unit, frame->tick, r->pending[i].rank, frame->rank);
-    if (r->n_pending == r->capacity) {
-        size_t capacity = r->capacity ? 2 * r->capacity : FIRST_CAPACITY;
-        RV_TRY(rv_mem_resize(r->n_pending, capacity, sizeof *r->pending, (void **)&r->pending));
+    int64_t first = r->written + 1;
+    int64_t capacity = r->capacity ? r->capacity : FIRST_CAPACITY;
+    pending *ticks = NULL;
+    RV_CHECK(tick - first < MAX_AHEAD, RV_E_PROTOCOL, "a frame for tick %" PRId64 ", while tick %" PRId64 " is open",
+             tick, first);
+    while (tick - first >= capacity)
+        capacity *= 2;
+    if (capacity > r->capacity) {
+        RV_TRY(RV_NEW(ticks, capacity));
+        for (int64_t t = first; t < first + r->capacity; t++)
+            ticks[t % capacity] = r->ticks[t % r->capacity];
+        rv_mem_free(&r->ticks);
+        r->ticks = ticks;
         r->capacity = capacity;
     }
-    r->pending[r->n_pending++] = *frame;
+    *out = &r->ticks[tick % capacity];
     return RV_OK;
 }
 
-/* write the tick if the last of its "rank" frames is here */
-static rv_status finish(rv_recorder *r, int64_t tick)
+static rv_status keep(pending *p, const rv_frame *frame)
 {
-    size_t n = 0;
-    int n_ranks = 0;
-    for (size_t i = 0; i < r->n_pending; i++) {
-        n += r->pending[i].tick == tick;
-        n_ranks += r->pending[i].tick == tick && strcmp(r->pending[i].role, RV_ROLE_RANK) == 0;
+    for (size_t i = 0; i < p->n; i++)
+        RV_CHECK(compare_frames(&p->frames[i], frame) != 0, RV_E_PROTOCOL,
+                 "two frames of %s %" PRId64 " for tick %" PRId64 ", from ranks %" PRId64 " and %" PRId64, frame->role,
+                 frame->unit, frame->tick, p->frames[i].rank, frame->rank);
+    if (p->n == p->capacity) {
+        size_t capacity = p->capacity ? 2 * p->capacity : FIRST_CAPACITY;
+        RV_TRY(rv_mem_resize(p->n, capacity, sizeof *p->frames, (void **)&p->frames));
+        p->capacity = capacity;
     }
-    if (n_ranks < r->n_ranks)
-        return RV_OK;
-    qsort(r->pending, r->n_pending, sizeof *r->pending, compare_frames);
-    RV_CHECK(r->pending[0].tick == tick, RV_E_PROTOCOL, "tick %" PRId64 " is complete before tick %" PRId64, tick,
-             r->pending[0].tick);
-    RV_TRY(write_tick(r, r->pending, n));
-    r->n_pending -= n;
-    memmove(r->pending, r->pending + n, r->n_pending * sizeof *r->pending);
+    p->frames[p->n++] = *frame;
+    return RV_OK;
+}
+
+/* write a tick whose last frame is here */
+static rv_status finish(rv_recorder *r, pending *p)
+{
+    int64_t tick = p->frames[0].tick;
+    RV_CHECK(tick == r->written + 1, RV_E_PROTOCOL, "tick %" PRId64 " is complete before tick %" PRId64, tick,
+             r->written + 1);
+    qsort(p->frames, p->n, sizeof *p->frames, compare_frames);
+    RV_TRY(write_tick(r, p->frames, p->n));
+    rv_mem_free(&p->frames);
+    *p = (pending){.n = 0};
     return RV_OK;
 }
 
 static rv_status take(rv_recorder *r, const rv_frame *frame)
 {
+    pending *p = NULL;
     bool ends = strcmp(frame->role, RV_ROLE_RANK) == 0;
     RV_CHECK(!ends || (frame->unit >= 0 && frame->unit < r->n_ranks), RV_E_PROTOCOL,
              "a frame of rank %" PRId64 ", expected 0 to %d", frame->unit, r->n_ranks - 1);
-    RV_TRY(keep(r, frame));
-    return ends ? finish(r, frame->tick) : RV_OK;
+    RV_CHECK(frame->tick > r->written, RV_E_PROTOCOL,
+             "a frame of %s %" PRId64 " for tick %" PRId64 " came after tick %" PRId64 " was complete", frame->role,
+             frame->unit, frame->tick, r->written);
+    RV_TRY(find_pending(r, frame->tick, &p));
+    RV_TRY(keep(p, frame));
+    p->n_ranks += ends;
+    return p->n_ranks == r->n_ranks ? finish(r, p) : RV_OK;
 }
 
 void rv_recorder_on_frame(void *recorder, const rv_frame *frame)
@@ -318,7 +344,9 @@ void rv_recorder_close(rv_recorder **at)
         fclose(r->jsonl);
     if (r->csv)
         fclose(r->csv);
-    rv_mem_free(&r->pending);
+    for (int64_t i = 0; i < r->capacity; i++)
+        rv_mem_free(&r->ticks[i].frames);
+    rv_mem_free(&r->ticks);
     pthread_mutex_destroy(&r->lock);
     rv_mem_free(at);
 }

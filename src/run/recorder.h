@@ -38,7 +38,7 @@ rv_status rv_recorder_open(const char *folder, int n_ranks, int64_t first_tick, 
 void rv_recorder_on_frame(void *recorder, const rv_frame *frame);
 
 /** RV_OK, or the first failure: RV_E_IO (a write), RV_E_PROTOCOL (a metric that is not in the table, two frames of one
- * unit in one tick, a frame after its tick was complete, a rank that does not exist). */
+ * unit in one tick, a frame after its tick was complete or millions of ticks before, a rank that does not exist). */
 rv_status rv_recorder_status(rv_recorder *recorder);
 
 /** Wait until what was written is on the disk (fsync): before a checkpoint that a resume may start from.

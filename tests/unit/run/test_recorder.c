@@ -318,6 +318,33 @@ static void write_errors_are_remembered(void)
     CU_ASSERT_EQUAL(rv_mem_blocks(), 0);
 }
 
+/* a rank may be thousands of ticks ahead of another, and each tick must still cost the same: with work that grows with
+ * the number of waiting frames this takes long */
+static void a_backlog_is_recorded(void)
+{
+    enum { BACKLOG = 5000 };
+    rv_recorder *recorder = NULL;
+    rv_summary summary;
+    rv_frame f;
+    RV_TEST_OK(rv_recorder_open(folder, 2, 0, &recorder));
+    for (int64_t rank = 1; rank >= 0; rank--)
+        for (int64_t tick = 0; tick < BACKLOG; tick++) {
+            f = make_frame(RV_ROLE_RANK, rank, tick, rank, RV_M_WORK_S, 0.5);
+            rv_recorder_on_frame(recorder, &f);
+        }
+    RV_TEST_OK(rv_recorder_status(recorder));
+    rv_recorder_summary(recorder, &summary);
+    CU_ASSERT_EQUAL(summary.tick, BACKLOG - 1);
+    f = make_frame(RV_ROLE_RANK, 0, INT64_C(1) << 40, 0, RV_M_WORK_S, 0.5);
+    rv_recorder_on_frame(recorder, &f);
+    RV_TEST_FAILS(rv_recorder_status(recorder), RV_E_PROTOCOL, "while tick 5000 is open");
+    char *text = contents("metrics.jsonl");
+    CU_ASSERT_EQUAL(count_lines(text), 2 * BACKLOG);
+    rv_mem_free(&text);
+    rv_recorder_close(&recorder);
+    CU_ASSERT_EQUAL(rv_mem_blocks(), 0);
+}
+
 static void make_folder(void)
 {
     rv_log_set_level(RV_LOG_ERROR);
@@ -334,4 +361,5 @@ RV_TEST_MAIN("recorder", {"make_folder", make_folder},
              {"arrival_and_layout_do_not_matter", arrival_and_layout_do_not_matter},
              {"resuming_loses_and_doubles_nothing", resuming_loses_and_doubles_nothing},
              {"bad_files_are_refused", bad_files_are_refused}, {"bad_frames_are_remembered", bad_frames_are_remembered},
-             {"write_errors_are_remembered", write_errors_are_remembered}, {"remove_folder", remove_folder})
+             {"write_errors_are_remembered", write_errors_are_remembered},
+             {"a_backlog_is_recorded", a_backlog_is_recorded}, {"remove_folder", remove_folder})
