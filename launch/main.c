@@ -48,12 +48,10 @@ int main(int argc, char **argv)
 {
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)) {
         usage(stdout);
-        return 0;
+        return rv_cmd_finish(rv_cmd_flush());
     }
-    if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
-        printf("reverie " RV_VERSION "\n");
-        return 0;
-    }
+    if (argc >= 2 && strcmp(argv[1], "--version") == 0)
+        return rv_cmd_help("reverie " RV_VERSION "\n");
     for (int i = 0; argc >= 2 && i < N_COMMANDS; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
