@@ -1,7 +1,7 @@
 #!/bin/bash
 # learn.sh - trains a configuration with seeds 1, 2, 3 and demands a return of each: sourced by the tests of this folder.
-# shellcheck disable=SC2016,SC2034 # xargs calls a shell of its own
 # The bits do not depend on the ranks, so every seed runs on one, as many at once as there are cores.
+# shellcheck disable=SC2016,SC2034 # xargs calls a shell of its own
 set -u
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
