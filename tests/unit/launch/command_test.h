@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { COMMAND_WORDS = 12, COMMAND_OUTPUT = 16384 };
+enum { COMMAND_WORDS = 12, COMMAND_OUTPUT = 65536 };
 
 static char command_output[COMMAND_OUTPUT]; /* of the last command, standard output */
 
@@ -23,7 +23,8 @@ static inline int command_run(int (*command)(int, char **), const char *line)
     snprintf(words, sizeof words, "%s", line);
     char *rest = words;
     for (char *word; argc < COMMAND_WORDS && (word = strsep(&rest, " ")) != NULL;)
-        argv[argc++] = word;
+        if (*word)
+            argv[argc++] = word;
     FILE *file = tmpfile();
     CU_ASSERT_PTR_NOT_NULL_FATAL(file);
     fflush(stdout);

@@ -1,58 +1,34 @@
+#include "command_test.h"
 #include "launch/commands.h"
 #include "run/config.h"
 #include "rv_test.h"
 
-#include <unistd.h>
-
-enum { MAX_WORDS = 8, MAX_OUTPUT = 65536 };
-
-static char output[MAX_OUTPUT];
-
-/* Run `reverie config <line>`; what it prints lands in output. */
+/* Run `reverie config <line>`; what it prints lands in command_output. */
 static int run(const char *line)
 {
-    char words[512];
-    char command[] = "config";
-    char *argv[MAX_WORDS + 1] = {command};
-    int argc = 1;
-    snprintf(words, sizeof words, "%s", line);
-    char *rest = words;
-    for (char *word; argc < MAX_WORDS && (word = strsep(&rest, " ")) != NULL;)
-        if (*word)
-            argv[argc++] = word;
-    FILE *file = tmpfile();
-    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-    fflush(stdout);
-    int saved = dup(STDOUT_FILENO);
-    dup2(fileno(file), STDOUT_FILENO);
-    int code = rv_cmd_config(argc, argv);
-    fflush(stdout);
-    dup2(saved, STDOUT_FILENO);
-    close(saved);
-    rewind(file);
-    output[fread(output, 1, sizeof output - 1, file)] = '\0';
-    fclose(file);
-    return code;
+    char words[RV_PATH];
+    snprintf(words, sizeof words, "config %s", line);
+    return command_run(rv_cmd_config, words);
 }
 
 static void check_prints(const char *line, const char *part)
 {
     CU_ASSERT_EQUAL(run(line), 0);
-    if (!strstr(output, part))
-        printf("\n    config %s: '%s' is not in:\n%s", line, part, output);
-    CU_ASSERT_PTR_NOT_NULL(strstr(output, part));
+    if (!strstr(command_output, part))
+        printf("\n    config %s: '%s' is not in:\n%s", line, part, command_output);
+    CU_ASSERT_PTR_NOT_NULL(strstr(command_output, part));
 }
 
 static void test_show(void)
 {
     check_prints("show", "\npolicy:\n  hidden_layers: 2\n");
-    CU_ASSERT_PTR_NULL(strchr(output, '#'));
+    CU_ASSERT_PTR_NULL(strchr(command_output, '#'));
     check_prints("show policy.hidden_layers=3 seed=4", "\npolicy:\n  hidden_layers: 3\n");
-    CU_ASSERT_EQUAL(strncmp(output, "seed: 4\n", 8), 0);
+    CU_ASSERT_EQUAL(strncmp(command_output, "seed: 4\n", 8), 0);
     check_prints("show --explain", "  # how fast the target critics follow the critics\n"
                                    "  #   a number in [1e-08, 1]; per update; default 0.005\n  tau: 0.005\n");
     check_prints("show --json", "\"total_steps\": 125000,");
-    CU_ASSERT_EQUAL(output[0], '{');
+    CU_ASSERT_EQUAL(command_output[0], '{');
     CU_ASSERT_EQUAL(rv_mem_blocks(), 0);
 }
 
