@@ -25,11 +25,12 @@ done
 "$REVERIE" train --resume three -n 2 >again.out 2>again.err || fail "$(cat again.err)"
 [ "$(wc -l <again.err)" = 1 ] || fail "a run that is over shows more than its end: $(cat again.err)"
 
-# terminal NAME COMMAND...: what a terminal of 70 columns shows at the end, escape codes done, as lines
+# terminal NAME COMMAND...: what a terminal of 70 columns shows at the end, escape codes done, as lines; exec, because
+# a shell that waits would take a Ctrl-C for itself
 terminal() {
     local name=$1
     shift
-    script -qefc "stty cols 70; $*" /dev/null >"$name.tty"
+    script -qefc "stty cols 70; exec $*" /dev/null >"$name.tty"
     echo $? >"$name.code"
     python3 - "$name.tty" >"$name.screen" <<'PY'
 import sys
