@@ -126,7 +126,7 @@ static rv_status run_episodes(const rv_config *config, const rv_checkpoint *c, c
     const rv_env_spec *spec = rv_env_spec_of(env);
     RV_TRY_GOTO(rv_sac_create(&config->policy, spec->n_obs, spec->n_act, (uint64_t)config->root.seed, &sac), done);
     RV_TRY_GOTO(rv_checkpoint_load_unit(c, "learner", show_learner, sac), done);
-    RV_TRY_GOTO(rv_mlp_tape_create(&sac->actor, 1, &tape), done);
+    RV_TRY_GOTO(rv_mlp_tape_create_forward(&sac->actor, 1, &tape), done);
     RV_TRY_GOTO(RV_NEW(scratch, spec->n_obs + spec->n_act), done);
     for (int i = 0; i < (int)o->episodes; i++)
         RV_TRY_GOTO(rv_evaluate_episode(env, &sac->actor, sac->params, (uint64_t)o->seed, RV_EVALUATION_BY_HAND, i,

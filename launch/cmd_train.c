@@ -6,7 +6,6 @@
 #include "launch/commands.h"
 #include "launch/launcher.h"
 #include "launch/options.h"
-#include "math/vector.h"
 #include "roles/run.h"
 #include "run/progress.h"
 #include "run/run_dir.h"
@@ -48,7 +47,6 @@ static rv_status prepare(const arguments *a, rv_run_plan *plan)
     const rv_words *w = &a->words;
     const char *prepared = getenv(RV_PREPARED_RUN);
     const char *columns = getenv(RV_PROGRESS_COLUMNS);
-    RV_TRY(rv_vector_check_cpu());
     plan->resume = a->resume;
     plan->columns = columns ? (int)strtol(columns, NULL, 10) : rv_progress_width(STDERR_FILENO);
     RV_TRY(rv_options_expect("train", a->resume ? "RUN" : "CONFIG", 1, 1, w));
@@ -79,6 +77,7 @@ static rv_status reopen_folder(rv_run_plan *plan)
 static rv_status open_folder(const arguments *a, int n_ranks, rv_run_plan *plan)
 {
     rv_layout layout;
+    RV_TRY(rv_kernels_choose(&plan->cfg.kernels));
     RV_TRY(rv_layout_create(&plan->cfg, n_ranks, &layout));
     rv_layout_clear(&layout);
     if (getenv(RV_PREPARED_RUN))

@@ -68,7 +68,7 @@ static rv_status actor_create(rv_context *ctx, void **out)
     a->n_units = rv_context_units(ctx, RV_ACTOR, numbers);
     RV_TRY_GOTO(RV_NEW(a->units, a->n_units), fail);
     RV_TRY_GOTO(RV_NEW(a->noise, ctx->row.n_act), fail);
-    RV_TRY_GOTO(rv_mlp_tape_create(&ctx->actor_net, 1, &a->tape), fail);
+    RV_TRY_GOTO(rv_mlp_tape_create_forward(&ctx->actor_net, 1, &a->tape), fail);
     for (int i = 0; i < a->n_units; i++)
         RV_TRY_GOTO(create_unit(ctx, numbers[i], &a->units[i]), fail);
     rv_mem_free(&numbers);

@@ -1,5 +1,6 @@
 #include "roles/run.h"
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "roles/context.h"
@@ -50,6 +51,34 @@ static _Noreturn void fail(const rv_world *world, rv_status status)
     rv_world_abort(world, rv_status_exit_code(status));
 }
 
+/* every rank takes what its processor has, and rank 0 says so; OpenBLAS must be the same on all, or bits would not be
+ */
+static rv_status choose_kernels(rv_world *world, const rv_run_plan *plan)
+{
+    char kernels[RV_FIELD_TEXT];
+    int64_t same[2] = {0};
+    int64_t widest[2] = {0};
+    RV_TRY(rv_kernels_choose(&plan->cfg.kernels));
+    rv_kernels_describe(kernels);
+    widest[0] = rv_kernels_instructions();
+    widest[1] = -widest[0];
+    RV_TRY(rv_world_max(world, 2, widest));
+    if (rv_kernels_openblas()) {
+        same[0] = (int64_t)(rv_hash_u64(kernels, strlen(kernels)) >> 1);
+        same[1] = -same[0];
+        RV_TRY(rv_world_max(world, 2, same));
+        RV_CHECK(same[0] == -same[1], RV_E_UNAVAILABLE,
+                 "kernels.products: openblas needs the same kernels on all ranks, and this one has %s; set "
+                 "OPENBLAS_CORETYPE or use native",
+                 kernels);
+    }
+    if (world->rank == 0)
+        rv_info("%d rank%s on %d node%s; kernels: %s%s", world->size, world->size == 1 ? "" : "s", world->n_nodes,
+                world->n_nodes == 1 ? "" : "s", kernels,
+                widest[0] == -widest[1] ? "" : " on this node, others elsewhere (same bits)");
+    return RV_OK;
+}
+
 /* everything between set-up and the last checkpoint; an error here may be known to this rank alone */
 static rv_status run_loop(rv_world *world, const rv_run_plan *plan, const rv_layout *layout)
 {
@@ -77,6 +106,9 @@ rv_status rv_run(rv_world *world, const rv_run_plan *plan)
     rv_layout layout;
     rv_log_set_over_line(plan->columns > 0);
     rv_status status = rv_layout_create(&plan->cfg, world->size, &layout);
+    if (status != RV_OK)
+        fail(world, status);
+    status = choose_kernels(world, plan);
     if (status != RV_OK)
         fail(world, status);
     name_this_rank(world, &layout);

@@ -143,7 +143,7 @@ rv_status rv_sac_shard_create(const rv_sac *sac, rv_sac_shard **out)
     RV_TRY_GOTO(RV_NEW(s->logp, rows), fail);
     RV_TRY_GOTO(RV_NEW(s->y, rows), fail);
     RV_TRY_GOTO(RV_NEW(s->d_q, rows), fail);
-    RV_TRY_GOTO(RV_NEW(s->d_obs_act, rows * (n_obs + n_act)), fail);
+    RV_TRY_GOTO(RV_NEW(s->d_critic, rows * n_act), fail);
     RV_TRY_GOTO(RV_NEW(s->d_act, rows * n_act), fail);
     RV_TRY_GOTO(RV_NEW(s->d_out, rows * 2 * n_act), fail);
     RV_TRY_GOTO(rv_mlp_tape_create(&sac->actor, s->rows, &s->actor_tape), fail);
@@ -161,7 +161,7 @@ void rv_sac_shard_destroy(rv_sac_shard **shard)
     rv_sac_shard *s = *shard;
     if (!s)
         return;
-    float **arrays[] = {&s->obs, &s->obs_act, &s->act, &s->logp, &s->y, &s->d_q, &s->d_obs_act, &s->d_act, &s->d_out};
+    float **arrays[] = {&s->obs, &s->obs_act, &s->act, &s->logp, &s->y, &s->d_q, &s->d_critic, &s->d_act, &s->d_out};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
         rv_mem_free(arrays[i]);
     rv_mlp_tape_clear(&s->actor_tape);
@@ -222,7 +222,7 @@ void rv_sac_critic_grad(const rv_sac *sac, rv_sac_shard *shard, const float *bat
             shard->d_q[j] = (float)(error * per_row);
         }
         rv_mlp_backward(&sac->critic, params, shard->rows, shard->obs_act, tape, shard->d_q,
-                        grad + i * sac->critic.n_params, NULL);
+                        grad + i * sac->critic.n_params, 0, NULL);
     }
     grad[sac->n_critics] = (float)(loss * per_row);
     grad[sac->n_critics + 1] = (float)(q_1 * per_row);
@@ -240,13 +240,12 @@ void rv_sac_critic_apply(rv_sac *sac, const float *grad)
  * Adds the rows' min_i Q_i to *sum. */
 static void min_q_back(const rv_sac *sac, rv_sac_shard *s, double *sum)
 {
-    const int n_obs = sac->row.n_obs;
-    const int n_act = sac->row.n_act;
+    const int64_t n = (int64_t)s->rows * sac->row.n_act;
     const float per_row = (float)(-1.0 / (double)sac->cfg.batch);
     const float *q[2];
     for (int i = 0; i < 2; i++)
         q[i] = rv_mlp_forward(&sac->critic, critic_params(sac, i), s->rows, s->obs_act, &s->critic_tape[i]);
-    memset(s->d_act, 0, (size_t)s->rows * (size_t)n_act * sizeof(float));
+    memset(s->d_act, 0, (size_t)n * sizeof(float));
     for (int i = 0; i < 2; i++) {
         for (int j = 0; j < s->rows; j++) {
             bool smaller = (q[1][j] < q[0][j]) == (i == 1);
@@ -254,10 +253,9 @@ static void min_q_back(const rv_sac *sac, rv_sac_shard *s, double *sum)
             s->d_q[j] = smaller ? per_row : 0.0F;
         }
         rv_mlp_backward(&sac->critic, critic_params(sac, i), s->rows, s->obs_act, &s->critic_tape[i], s->d_q, NULL,
-                        s->d_obs_act);
-        for (int64_t j = 0; j < s->rows; j++)
-            for (int k = 0; k < n_act; k++)
-                s->d_act[j * n_act + k] += s->d_obs_act[j * (n_obs + n_act) + n_obs + k];
+                        sac->row.n_obs, s->d_critic);
+        for (int64_t j = 0; j < n; j++)
+            s->d_act[j] += s->d_critic[j];
     }
 }
 
@@ -270,7 +268,7 @@ void rv_sac_actor_grad(const rv_sac *sac, rv_sac_shard *shard, const float *batc
     min_q_back(sac, shard, &q);
     rv_policy_net_back(&sac->actor, shard->rows, &shard->actor_tape, eps, shard->act, shard->d_act,
                        (float)(alpha * per_row), shard->d_out);
-    rv_mlp_backward(&sac->actor, sac->params, shard->rows, shard->obs, &shard->actor_tape, shard->d_out, grad, NULL);
+    rv_mlp_backward(&sac->actor, sac->params, shard->rows, shard->obs, &shard->actor_tape, shard->d_out, grad, 0, NULL);
     double logp = 0;
     for (int i = 0; i < shard->rows; i++)
         logp += (double)shard->logp[i];

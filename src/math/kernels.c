@@ -1,10 +1,16 @@
 #include "math/kernels.h"
 
-#include <string.h>
+#include "math/gemm.h"
 
-const char *const rv_instructions_names[RV_N_INSTRUCTIONS] = {"avx2", "avx512"};
+#include <stdio.h>
 
-static int chosen = -1;
+static int instructions = -1;
+static bool openblas;
+
+static const char *name_of(rv_instructions set)
+{
+    return set == RV_AVX512 ? "avx512" : "avx2";
+}
 
 /* what the processor lacks for a set; NULL: nothing */
 static const char *missing(rv_instructions set)
@@ -18,8 +24,8 @@ static const char *missing(rv_instructions set)
         return NULL;
     if (!__builtin_cpu_supports("avx512f"))
         return "AVX-512F";
-    bool rest = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-                __builtin_cpu_supports("avx512vl");
+    bool rest =
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     return rest ? NULL : "AVX-512 BW, DQ or VL";
 }
 
@@ -28,24 +34,35 @@ static rv_instructions widest(void)
     return missing(RV_AVX512) ? RV_AVX2 : RV_AVX512;
 }
 
-rv_status rv_kernels_choose(const char *name)
+rv_status rv_kernels_choose(const rv_kernels_cfg *cfg)
 {
-    int set = strcmp(name, "auto") == 0 ? (int)widest() : -1;
-    for (int i = 0; i < RV_N_INSTRUCTIONS; i++)
-        if (strcmp(name, rv_instructions_names[i]) == 0)
-            set = i;
-    RV_CHECK(set >= 0, RV_E_CONFIG, "there is no kernel set '%s': expected auto, avx2 or avx512", name);
-    const char *lack = missing((rv_instructions)set);
-    RV_CHECK(!lack, RV_E_UNAVAILABLE, "this processor lacks %s, which %s needs (%s)", lack,
-             set == RV_AVX2 ? "this program" : "the kernel set avx512",
-             set == RV_AVX2 ? "Intel Haswell, AMD Zen or newer" : "use auto or avx2");
-    chosen = set;
+    const rv_instructions set = cfg->instructions == 0 ? widest() : (rv_instructions)(cfg->instructions - 1);
+    const char *lack = missing(set);
+    RV_CHECK(!lack, RV_E_UNAVAILABLE, "this processor lacks %s: %s", lack,
+             set == RV_AVX2 ? "the program needs an Intel Haswell, AMD Zen or newer"
+                            : "kernels.instructions must be auto or avx2");
+    instructions = (int)set;
+    openblas = cfg->products == 1;
     return RV_OK;
 }
 
 rv_instructions rv_kernels_instructions(void)
 {
-    if (chosen < 0)
-        chosen = (int)widest();
-    return (rv_instructions)chosen;
+    if (instructions < 0)
+        instructions = (int)widest();
+    return (rv_instructions)instructions;
+}
+
+bool rv_kernels_openblas(void)
+{
+    return openblas;
+}
+
+void rv_kernels_describe(char out[RV_FIELD_TEXT])
+{
+    const char *name = name_of(rv_kernels_instructions());
+    if (openblas)
+        snprintf(out, RV_FIELD_TEXT, "%s, products by OpenBLAS (%s)", name, rv_gemm_kernel_name());
+    else
+        snprintf(out, RV_FIELD_TEXT, "%s", name);
 }

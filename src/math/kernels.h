@@ -1,10 +1,12 @@
-/* kernels.h - which vector instructions the numeric kernels use: one program serves a mixed cluster.
+/* kernels.h - which code does the arithmetic, chosen when the program runs: one program serves a mixed cluster.
  *
- * Every kernel exists for each instruction set, and all sets give the same bits: each element is made by the same
- * operations in the same order, whatever the number of lanes (dense.h, vector.h). So the choice is about speed alone.
+ * Instructions: every kernel exists for each set, and all sets give the same bits: each element is made by the same
+ * operations in the same order, whatever the number of lanes (dense.h, vector.h). So this choice is about speed alone.
+ * Products: the matrix products of the networks are our own (native), or OpenBLAS's, to compare with. The bits of
+ * OpenBLAS depend on the kernels that it takes for a processor, so there a run must stay on like ones.
  */
 #pragma once
-#include "base/status.h"
+#include "base/field.h"
 
 typedef enum rv_instructions {
     RV_AVX2,   /* with FMA: Intel Haswell, AMD Zen or newer */
@@ -12,11 +14,20 @@ typedef enum rv_instructions {
     RV_N_INSTRUCTIONS,
 } rv_instructions;
 
-extern const char *const rv_instructions_names[RV_N_INSTRUCTIONS]; /* "avx2", "avx512" */
+/** Settings of the section "kernels". */
+typedef struct rv_kernels_cfg {
+    int instructions; /* 0: the widest that the processor has; else 1 + rv_instructions */
+    int products;     /* 0: native, 1: OpenBLAS */
+} rv_kernels_cfg;
+extern const rv_field rv_kernels_cfg_fields[];
 
-/** Use these from now on; "auto" takes the widest that the processor has. Not while kernels run.
- * @return RV_OK; RV_E_CONFIG (no such set); RV_E_UNAVAILABLE (the processor lacks it; names what is missing) */
-rv_status rv_kernels_choose(const char *name);
+/** Use these from now on. Not while kernels run.
+ * @return RV_OK; RV_E_UNAVAILABLE (the processor lacks something; names it) */
+rv_status rv_kernels_choose(const rv_kernels_cfg *cfg);
 
-/** The set in use; before the first choice the widest one that the processor has. */
+/** What is in use; before the first choice the widest instructions that the processor has, and native products. */
 rv_instructions rv_kernels_instructions(void);
+bool rv_kernels_openblas(void);
+
+/** For people: "avx512", or "avx2, products by OpenBLAS (Haswell)". */
+void rv_kernels_describe(char out[RV_FIELD_TEXT]);

@@ -6,15 +6,6 @@
 
 enum { LANES = 8 };
 
-rv_status rv_vector_check_cpu(void)
-{
-    __builtin_cpu_init();
-    RV_CHECK(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"), RV_E_UNAVAILABLE,
-             "this processor lacks %s, which this build needs (Intel Haswell, AMD Zen or newer)",
-             __builtin_cpu_supports("avx2") ? "FMA" : "AVX2");
-    return RV_OK;
-}
-
 /* The tail goes through the same eight-lane code, padded with zeros: an element's bits do not depend on its place. */
 #define ELEMENTWISE(name, expression)                                                                                  \
     void name(int n, const float *x, float *out)                                                                       \

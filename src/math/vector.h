@@ -6,9 +6,6 @@
 #include "base/rng.h"
 #include "base/status.h"
 
-/** This build needs AVX2 and FMA. @return RV_OK; RV_E_UNAVAILABLE naming what the processor lacks */
-rv_status rv_vector_check_cpu(void);
-
 void rv_vector_exp(int n, const float *x, float *out);
 void rv_vector_tanh(int n, const float *x, float *out);
 /** log(1 + e^x), without overflow */

@@ -42,8 +42,8 @@ rv_status rv_branch_create(const rv_rollout_cfg *cfg, const rv_member_shape *sha
     int n_noise = row->n_act > shape->n_out ? row->n_act : shape->n_out;
     RV_CHECK_GOTO(!known_reward || spec->reward, RV_E_CONFIG, fail,
                   "model.known_reward: the reward of %s is not a function of observation and action", spec->name);
-    RV_TRY_GOTO(rv_mlp_tape_create(&shape->mlp, (int)n, &b->member_tape), fail);
-    RV_TRY_GOTO(rv_mlp_tape_create(policy_net, (int)n, &b->policy_tape), fail);
+    RV_TRY_GOTO(rv_mlp_tape_create_forward(&shape->mlp, (int)n, &b->member_tape), fail);
+    RV_TRY_GOTO(rv_mlp_tape_create_forward(policy_net, (int)n, &b->policy_tape), fail);
     RV_TRY_GOTO(RV_NEW(b->obs, n * (size_t)row->n_obs), fail);
     RV_TRY_GOTO(RV_NEW(b->grouped, n * (size_t)row->n_obs), fail);
     RV_TRY_GOTO(RV_NEW(b->act, n * (size_t)row->n_act), fail);

@@ -255,7 +255,7 @@ double rv_member_loss(const rv_model_cfg *cfg, const rv_member_shape *shape, con
         loss += likelihood(shape, params, rows, out, y, from, n, d_out, grad);
     }
     loss /= (double)rows * shape->n_out;
-    rv_mlp_backward(mlp, params, rows, x, tape, d_out, grad, NULL);
+    rv_mlp_backward(mlp, params, rows, x, tape, d_out, grad, 0, NULL);
 
     for (int l = 0; l < mlp->n_layers; l++) {
         int64_t n = (int64_t)mlp->sizes[l] * mlp->sizes[l + 1];

@@ -1,8 +1,6 @@
 #include "nn/mlp.h"
 
 #include "base/memory.h"
-#include "math/gemm.h"
-#include "math/vector.h"
 
 #include <math.h>
 #include <string.h>
@@ -25,20 +23,24 @@ rv_status rv_mlp_init(int n_in, int n_hidden_layers, int n_hidden, int n_out, rv
     return RV_OK;
 }
 
-rv_status rv_mlp_tape_create(const rv_mlp *mlp, int max_rows, rv_mlp_tape *out)
+static rv_status tape_create(const rv_mlp *mlp, int max_rows, bool has_backward, rv_mlp_tape *out)
 {
     rv_status status = RV_OK;
-    rv_mlp_tape tape = {.max_rows = max_rows};
-    int widest = 0;
-    for (int l = 0; l < mlp->n_layers; l++) {
-        int width = mlp->sizes[l + 1];
-        widest = width > widest ? width : widest;
-        RV_TRY_GOTO(RV_NEW(tape.z[l], (int64_t)max_rows * width), fail);
-        if (l + 1 < mlp->n_layers)
-            RV_TRY_GOTO(RV_NEW(tape.h[l], (int64_t)max_rows * width), fail);
+    rv_mlp_tape tape = {.max_rows = max_rows, .has_backward = has_backward};
+    const int last = mlp->n_layers - 1;
+    const int64_t n_hidden = last > 0 ? (int64_t)max_rows * mlp->sizes[1] : 0;
+    RV_TRY_GOTO(RV_NEW(tape.scratch[0], n_hidden), fail);
+    RV_TRY_GOTO(RV_NEW(tape.scratch[1], n_hidden), fail);
+    RV_TRY_GOTO(RV_NEW(tape.h[last], (int64_t)max_rows * mlp->sizes[last + 1]), fail);
+    for (int l = 0; l < last; l++) {
+        if (!has_backward) {
+            tape.h[l] = tape.scratch[l % 2];
+            continue;
+        }
+        RV_TRY_GOTO(RV_NEW(tape.h[l], n_hidden), fail);
+        if (mlp->activation == RV_SWISH)
+            RV_TRY_GOTO(RV_NEW(tape.slope[l], n_hidden), fail);
     }
-    RV_TRY_GOTO(RV_NEW(tape.dz[0], (int64_t)max_rows * widest), fail);
-    RV_TRY_GOTO(RV_NEW(tape.dz[1], (int64_t)max_rows * widest), fail);
     *out = tape;
     return RV_OK;
 fail:
@@ -46,91 +48,60 @@ fail:
     return status;
 }
 
+rv_status rv_mlp_tape_create(const rv_mlp *mlp, int max_rows, rv_mlp_tape *out)
+{
+    return tape_create(mlp, max_rows, true, out);
+}
+
+rv_status rv_mlp_tape_create_forward(const rv_mlp *mlp, int max_rows, rv_mlp_tape *out)
+{
+    return tape_create(mlp, max_rows, false, out);
+}
+
 void rv_mlp_tape_clear(rv_mlp_tape *tape)
 {
     for (int l = 0; l < RV_MLP_LAYERS; l++) {
-        rv_mem_free(&tape->z[l]);
-        rv_mem_free(&tape->h[l]);
+        if (tape->h[l] != tape->scratch[l % 2])
+            rv_mem_free(&tape->h[l]);
+        tape->h[l] = NULL;
+        rv_mem_free(&tape->slope[l]);
     }
-    rv_mem_free(&tape->dz[0]);
-    rv_mem_free(&tape->dz[1]);
+    rv_mem_free(&tape->scratch[0]);
+    rv_mem_free(&tape->scratch[1]);
     tape->max_rows = 0;
-}
-
-/* h = act(z), n elements; swish leaves sigmoid(z) in z's place, for the backward pass */
-static void activate(rv_activation activation, int n, float *z, float *h)
-{
-    if (activation == RV_RELU) {
-        for (int i = 0; i < n; i++)
-            h[i] = z[i] < 0.0F ? 0.0F : z[i]; /* a NaN stays one */
-    } else {
-        rv_vector_sigmoid(n, z, h);
-        for (int i = 0; i < n; i++) {
-            float s = h[i];
-            h[i] = z[i] * s;
-            z[i] = s;
-        }
-    }
-}
-
-/* dz *= act'(z); swish: act' = s + h (1 - s) with s = sigmoid(z), h = z s */
-static void activate_backward(rv_activation activation, int n, const float *z, const float *h, float *dz)
-{
-    if (activation == RV_RELU) {
-        for (int i = 0; i < n; i++)
-            dz[i] = z[i] > 0.0F ? dz[i] : 0.0F;
-    } else {
-        for (int i = 0; i < n; i++)
-            dz[i] *= z[i] + h[i] * (1.0F - z[i]);
-    }
 }
 
 const float *rv_mlp_forward(const rv_mlp *mlp, const float *params, int rows, const float *x, rv_mlp_tape *tape)
 {
     const float *in = x;
     for (int l = 0; l < mlp->n_layers; l++) {
-        int n_in = mlp->sizes[l];
-        int n_out = mlp->sizes[l + 1];
-        float *z = tape->z[l];
-        for (int r = 0; r < rows; r++)
-            memcpy(z + (size_t)r * (size_t)n_out, params + mlp->bias[l], (size_t)n_out * sizeof *z);
-        rv_gemm(false, false, rows, n_out, n_in, 1.0F, in, n_in, params + mlp->weight[l], n_out, 1.0F, z, n_out);
-        if (l + 1 < mlp->n_layers) {
-            activate(mlp->activation, rows * n_out, z, tape->h[l]);
-            in = tape->h[l];
-        }
+        const rv_activation act = l + 1 < mlp->n_layers ? mlp->activation : RV_LINEAR;
+        rv_dense_forward(act, rows, mlp->sizes[l], mlp->sizes[l + 1], in, params + mlp->weight[l],
+                         params + mlp->bias[l], tape->h[l], tape->slope[l]);
+        in = tape->h[l];
     }
-    return tape->z[mlp->n_layers - 1];
-}
-
-/* sum over rows, in row order */
-static void column_sums(int rows, int n, const float *x, float *out)
-{
-    memset(out, 0, (size_t)n * sizeof *out);
-    for (int r = 0; r < rows; r++)
-        for (int j = 0; j < n; j++)
-            out[j] += x[r * n + j];
+    return in;
 }
 
 void rv_mlp_backward(const rv_mlp *mlp, const float *params, int rows, const float *x, rv_mlp_tape *tape,
-                     const float *d_out, float *d_params, float *d_x)
+                     const float *d_out, float *d_params, int first, float *d_x)
 {
-    const float *dz = d_out;
+    const float *d_z = d_out;
     for (int l = mlp->n_layers - 1; l >= 0; l--) {
-        int n_in = mlp->sizes[l];
-        int n_out = mlp->sizes[l + 1];
+        const int n_in = mlp->sizes[l];
+        const int n_out = mlp->sizes[l + 1];
         const float *in = l > 0 ? tape->h[l - 1] : x;
-        if (d_params) {
-            rv_gemm(true, false, n_in, n_out, rows, 1.0F, in, n_in, dz, n_out, 0.0F, d_params + mlp->weight[l], n_out);
-            column_sums(rows, n_out, dz, d_params + mlp->bias[l]);
+        const float *w = params + mlp->weight[l];
+        if (d_params)
+            rv_dense_weight_grad(rows, n_in, n_out, in, d_z, d_params + mlp->weight[l], d_params + mlp->bias[l]);
+        if (l > 0) {
+            float *d_in = tape->scratch[l % 2];
+            const float *gate = mlp->activation == RV_SWISH ? tape->slope[l - 1] : in;
+            rv_dense_input_grad(mlp->activation, rows, n_in, n_out, d_z, w, gate, d_in);
+            d_z = d_in;
+        } else if (d_x) {
+            rv_dense_input_grad(RV_LINEAR, rows, n_in - first, n_out, d_z, w + (ptrdiff_t)first * n_out, NULL, d_x);
         }
-        float *d_in = l > 0 ? tape->dz[l % 2] : d_x;
-        if (!d_in)
-            break;
-        rv_gemm(false, true, rows, n_in, n_out, 1.0F, dz, n_out, params + mlp->weight[l], n_out, 0.0F, d_in, n_in);
-        if (l > 0)
-            activate_backward(mlp->activation, rows * n_in, tape->z[l - 1], tape->h[l - 1], d_in);
-        dz = d_in;
     }
 }
 

@@ -77,7 +77,7 @@ void rv_policy_net_back(const rv_mlp *net, int rows, const rv_mlp_tape *tape, co
                         const float *d_act, float d_logp, float *d_out)
 {
     const int n_act = net->sizes[net->n_layers] / 2;
-    const float *out = tape->z[net->n_layers - 1];
+    const float *out = tape->h[net->n_layers - 1];
     const int n = rows * n_act;
     float std[CHUNK];
     for (int k = 0; k < n; k++) {

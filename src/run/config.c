@@ -62,6 +62,7 @@ const rv_section rv_config_sections[] = {
     {"checkpoint", checkpoint_fields, offsetof(rv_config, checkpoint), "saved states of the run"},
     {"feed", rv_feed_cfg_fields, offsetof(rv_config, feed), "live metrics"},
     {"layout", layout_fields, offsetof(rv_config, layout), "ranks per role; never changes a result"},
+    {"kernels", rv_kernels_cfg_fields, offsetof(rv_config, kernels), "the code that does the arithmetic"},
     {0},
 };
 // clang-format on

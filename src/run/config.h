@@ -11,6 +11,7 @@
 #include "base/field.h"
 #include "env/env.h"
 #include "feed/feed.h"
+#include "math/kernels.h"
 #include "model/branch.h"
 #include "model/member.h"
 #include "run/schedule.h"
@@ -48,6 +49,7 @@ typedef struct rv_config {
     rv_checkpoint_cfg checkpoint;
     rv_feed_cfg feed;
     rv_layout_cfg layout;
+    rv_kernels_cfg kernels;
 } rv_config;
 
 typedef struct rv_section {
@@ -61,7 +63,7 @@ typedef struct rv_section {
 extern const rv_section rv_config_sections[];
 
 /** For people: the fields with RV_FIELD_RUNTIME. */
-#define RV_CONFIG_CHANGEABLE "schedule.total_steps, checkpoint.*, feed.* and layout.*"
+#define RV_CONFIG_CHANGEABLE "schedule.total_steps, checkpoint.*, feed.*, layout.* and kernels.instructions"
 
 enum { RV_CONFIG_MAX_BYTES = 1 << 20 };
 

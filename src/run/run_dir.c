@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "math/gemm.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -98,11 +97,13 @@ rv_status rv_run_dir_describe(const char *run_dir, const rv_config *cfg, int n_r
 {
     char path[RV_PATH];
     char hash[32];
+    char kernels[RV_FIELD_TEXT];
+    rv_kernels_describe(kernels);
     RV_TRY(rv_path_join(run_dir, "run.json", path));
     snprintf(hash, sizeof hash, "%016llx", rv_config_hash(cfg));
     json_t *root = json_pack("{s:s, s:s, s:i, s:i, s:I, s:s, s:s, s:f}", "version", RV_VERSION, "config_hash", hash,
                              "ranks", n_ranks, "nodes", n_nodes, "seed", (json_int_t)cfg->root.seed, "coordinator",
-                             host, "blas_kernels", rv_gemm_kernel_name(), "started", rv_clock_unix());
+                             host, "kernels", kernels, "started", rv_clock_unix());
     RV_CHECK(root, RV_E_INTERNAL, "cannot describe the run");
     char *text = json_dumps(root, JSON_INDENT(2));
     json_decref(root);

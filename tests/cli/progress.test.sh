@@ -7,7 +7,7 @@ command -v script >/dev/null || { echo "script (bsdutils) is missing" && exit 77
 
 # without what depends on the machine's speed, in which lines also come or go
 settled() { # FILE
-    sed -E 's/ \| [0-9.e+]+ (steps|updates)\/s.*//; s/ in [0-9:]+ on [0-9]+ ranks?;/ in TIME;/; s/^run:.*/run:/' "$1" |
+    sed -E 's/ \| [0-9.e+]+ (steps|updates)\/s.*//; s/ in [0-9:]+ on [0-9]+ ranks?;/ in TIME;/; s/^run:.*/run:/; s/^reverie: [0-9]+ ranks? on/reverie: RANKS on/' "$1" |
         grep -v '^step 50/800$'
 }
 
@@ -23,7 +23,7 @@ for run in three mpi; do
     diff <(settled one.out) <(settled $run.out) || fail "$run ends otherwise"
 done
 "$REVERIE" train --resume three -n 2 >again.out 2>again.err || fail "$(cat again.err)"
-[ "$(wc -l <again.err)" = 1 ] || fail "a run that is over shows more than its end: $(cat again.err)"
+[ "$(wc -l <again.err)" = 2 ] || fail "a run that is over shows more than its end: $(cat again.err)"
 
 # terminal NAME COMMAND...: what a terminal of 70 columns shows at the end, escape codes done, as lines; exec, because
 # a shell that waits would take a Ctrl-C for itself
@@ -48,9 +48,11 @@ PY
 for n in 1 3; do
     terminal "plain$n" "$REVERIE" train "$tiny" -n $n --run-dir "plain$n" </dev/null
     [ "$(cat plain$n.code)" = 0 ] || fail "on a terminal: exit code $(cat plain$n.code plain$n.tty)"
-    [ "$(grep -c . plain$n.screen)" = 3 ] || fail "on a terminal: expected 3 lines: $(cat plain$n.screen)"
-    [[ $(sed -n 1p plain$n.screen) = "step 800/800 | return "* ]] || fail "on a terminal: $(cat plain$n.screen)"
-    [[ $(sed -n 2p plain$n.screen) = "done: 800 real steps "* ]] || fail "on a terminal: $(cat plain$n.screen)"
+    [ "$(grep -c . plain$n.screen)" = 4 ] || fail "on a terminal: expected 4 lines: $(cat plain$n.screen)"
+    [[ $(sed -n 1p plain$n.screen) = "reverie: $n rank"*" on 1 node; kernels: avx"* ]] ||
+        fail "on a terminal: $(cat plain$n.screen)"
+    [[ $(sed -n 2p plain$n.screen) = "step 800/800 | return "* ]] || fail "on a terminal: $(cat plain$n.screen)"
+    [[ $(sed -n 3p plain$n.screen) = "done: 800 real steps "* ]] || fail "on a terminal: $(cat plain$n.screen)"
     [ "$(grep -o $'\r' plain$n.tty | wc -l)" -ge 4 ] || fail "on a terminal: the line is not rewritten"
 
     # Ctrl-C, when it is on its way

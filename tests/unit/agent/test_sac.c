@@ -105,12 +105,12 @@ static uint64_t pattern(const fixture *f, bool of_actor)
 {
     const rv_sac_shard *s = f->shard;
     const rv_mlp_tape *tapes[] = {&s->actor_tape, &s->critic_tape[0], &s->critic_tape[1]};
-    const float *q[2] = {s->critic_tape[0].z[2], s->critic_tape[1].z[2]};
+    const float *q[2] = {s->critic_tape[0].h[2], s->critic_tape[1].h[2]};
     uint64_t hash = 1;
     for (int t = 0; t < 3; t++)
         for (int l = 0; l < 2; l++)
             for (int i = 0; i < s->rows * f->sac->actor.sizes[1]; i++)
-                hash = hash * 6364136223846793005U + (tapes[t]->z[l][i] > 0 ? 3 : 1);
+                hash = hash * 6364136223846793005U + (tapes[t]->h[l][i] > 0 ? 3 : 1);
     for (int i = 0; of_actor && i < s->rows; i++)
         hash = hash * 6364136223846793005U + (q[1][i] < q[0][i] ? 3 : 1);
     return hash;

@@ -65,7 +65,7 @@ static void check_gradient(rv_activation activation)
     CU_ASSERT(fabs(f - f64) < 1e-5 * (1 + fabs(f64)));
     for (int64_t i = 0; i < mlp.n_params; i++)
         grad[i] = 999;
-    rv_mlp_backward(&mlp, params, ROWS, x, &tape, weights, grad, dx);
+    rv_mlp_backward(&mlp, params, ROWS, x, &tape, weights, grad, 0, dx);
 
     double *want = NULL;
     RV_TEST_OK(RV_NEW(want, mlp.n_params));

@@ -56,7 +56,7 @@ static void test_change_of_variables(void)
     randomise(&rng, ROWS * OBS, 0.5, f.obs);
     randomise(&rng, ROWS * ACT, 1.0, f.eps);
     rv_policy_net_act(&f.net, f.params, ROWS, f.obs, f.eps, &f.tape, f.act, f.logp);
-    const float *out = f.tape.z[f.net.n_layers - 1];
+    const float *out = f.tape.h[f.net.n_layers - 1];
     double expected[ROWS];
     double expected_act[ROWS * ACT];
     for (int i = 0; i < ROWS; i++) {
@@ -112,7 +112,7 @@ static void test_mean_action(void)
     rv_mlp_init_glorot(&f.net, &rng, f.params);
     randomise(&rng, ROWS * OBS, 2.0, f.obs);
     rv_policy_net_act(&f.net, f.params, ROWS, f.obs, NULL, &f.tape, f.act, NULL);
-    const float *out = f.tape.z[f.net.n_layers - 1];
+    const float *out = f.tape.h[f.net.n_layers - 1];
     double expected[ROWS * ACT];
     for (int i = 0; i < ROWS; i++)
         for (int j = 0; j < ACT; j++)

@@ -365,7 +365,7 @@ static void test_rows_cover_structs(void)
     static const size_t sizes[] = {
         sizeof(rv_root_cfg),    sizeof(rv_env_cfg),    sizeof(rv_schedule_cfg), sizeof(rv_model_cfg),
         sizeof(rv_rollout_cfg), sizeof(rv_sac_cfg),    sizeof(rv_eval_cfg),     sizeof(rv_checkpoint_cfg),
-        sizeof(rv_feed_cfg),    sizeof(rv_layout_cfg),
+        sizeof(rv_feed_cfg),    sizeof(rv_layout_cfg), sizeof(rv_kernels_cfg),
     };
     size_t end = 0;
     size_t i = 0;
