@@ -40,19 +40,22 @@ static void on_frame(void *user, const rv_frame *frame)
     rv_progress_show(&c->progress, &summary, rv_clock_now());
 }
 
-static rv_status open_hub(rv_coordinator *c, const rv_run_plan *plan, uint64_t key)
+static rv_status open_hub(rv_coordinator *c, const rv_run_plan *plan, const rv_layout *layout, uint64_t key)
 {
     const rv_config *cfg = &plan->cfg;
+    int64_t n_units = 0;
+    for (int role = 0; role < RV_N_ROLES; role++)
+        n_units += layout->n_units[role];
     RV_TRY(rv_run_dir_lock(plan->run_dir, &c->lock));
     c->run_dir = plan->run_dir;
     RV_TRY(rv_run_dir_describe(plan->run_dir, cfg, c->world->size, c->world->n_nodes, c->world->host));
-    RV_TRY(rv_recorder_open(plan->run_dir, c->world->size, plan->first_tick, &c->recorder));
+    RV_TRY(rv_recorder_open(plan->run_dir, c->world->size, n_units, plan->first_tick, &c->recorder));
     rv_progress_init(&c->progress, stderr, plan->columns, cfg->schedule.total_steps);
     RV_TRY(rv_feed_hub_create(&cfg->feed, c->world->n_nodes == 1, key, on_frame, c, &c->hub));
     return rv_feed_file_write(plan->run_dir, rv_feed_hub_publish_endpoint(c->hub));
 }
 
-rv_status rv_coordinator_create(rv_world *world, const rv_run_plan *plan, rv_coordinator **out)
+rv_status rv_coordinator_create(rv_world *world, const rv_run_plan *plan, const rv_layout *layout, rv_coordinator **out)
 {
     rv_status status = RV_OK;
     rv_coordinator *c = NULL;
@@ -68,7 +71,7 @@ rv_status rv_coordinator_create(rv_world *world, const rv_run_plan *plan, rv_coo
     if (world->rank == 0) {
         ssize_t got = getrandom(&address.key, sizeof address.key, 0);
         RV_CHECK_GOTO(got == (ssize_t)sizeof address.key, RV_E_OS, fail, "the system gives no random number");
-        RV_TRY_GOTO(open_hub(c, plan, address.key), fail);
+        RV_TRY_GOTO(open_hub(c, plan, layout, address.key), fail);
         snprintf(address.endpoints, sizeof address.endpoints, "%s", rv_feed_hub_push_endpoints(c->hub));
     }
     RV_TRY_GOTO(rv_world_broadcast(world, &address, sizeof address), fail);

@@ -3,13 +3,15 @@
  */
 #pragma once
 #include "feed/feed.h"
+#include "roles/layout.h"
 #include "roles/run.h"
 
 typedef struct rv_coordinator rv_coordinator;
 
 /** On rank 0: start the hub, open the records (on a resume, cut to the checkpoint). On all ranks: connect to it.
  * Collective. */
-rv_status rv_coordinator_create(rv_world *world, const rv_run_plan *plan, rv_coordinator **out);
+rv_status rv_coordinator_create(rv_world *world, const rv_run_plan *plan, const rv_layout *layout,
+                                rv_coordinator **out);
 
 /** Where this rank sends its frames. */
 rv_feed_push *rv_coordinator_push(const rv_coordinator *coordinator);

@@ -86,7 +86,7 @@ static rv_status run_loop(rv_world *world, const rv_run_plan *plan, const rv_lay
     rv_coordinator *coordinator = NULL;
     rv_context *ctx = NULL;
     rv_loop loop = {0};
-    RV_TRY_GOTO(rv_coordinator_create(world, plan, &coordinator), done);
+    RV_TRY_GOTO(rv_coordinator_create(world, plan, layout, &coordinator), done);
     RV_TRY_GOTO(rv_context_create(&plan->cfg, layout, world, coordinator, plan->run_dir, &ctx), done);
     RV_TRY_GOTO(rv_loop_create(ctx, plan->resume, &loop), done);
     RV_TRY_GOTO(rv_loop_run(&loop), done);

@@ -14,14 +14,21 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FIRST_CAPACITY = 16, MAX_LINE = RV_METRICS_LINE + 2 };
+/* set aside at the start: open ticks, and frames enough for that many full ticks */
+enum { FIRST_TICKS = 16, FULL_TICKS = 4, MAX_LINE = RV_METRICS_LINE + 2 };
 enum { MAX_AHEAD = 1 << 22 }; /* ticks by which frames of one rank may be ahead of another's */
+
+/* a frame that waits for its tick; frames are chained by their places in the pool, -1 ends a chain */
+typedef struct place {
+    rv_frame frame;
+    int64_t next;
+} place;
 
 /* what has come of a tick that is not complete */
 typedef struct pending {
-    int n_ranks; /* whose "rank" frame is here */
-    size_t n, capacity;
-    rv_frame *frames; /* (capacity) */
+    int n_ranks;   /* whose "rank" frame is here */
+    int64_t n;     /* frames */
+    int64_t first; /* of the chain, sorted */
 } pending;
 
 struct rv_recorder {
@@ -31,6 +38,9 @@ struct rv_recorder {
     int64_t written; /* last tick written */
     pending *ticks;  /* (capacity) tick t at t % capacity, for ticks after written; a few, or thousands in a backlog */
     int64_t capacity;
+    place *pool; /* (n_pool) grows with a backlog alone */
+    int64_t n_pool;
+    int64_t unused; /* first of the chain of free places */
     rv_summary summary;
     rv_status failure; /* the first, with its text */
     char failure_text[RV_ERROR_TEXT];
@@ -39,10 +49,8 @@ struct rv_recorder {
 /* ---- one tick ---- */
 
 /* order of (tick, role, unit) */
-static int compare_frames(const void *a, const void *b)
+static int compare_frames(const rv_frame *x, const rv_frame *y)
 {
-    const rv_frame *x = a;
-    const rv_frame *y = b;
     int by_role = strcmp(x->role, y->role);
     if (x->tick != y->tick)
         return x->tick < y->tick ? -1 : 1;
@@ -51,17 +59,19 @@ static int compare_frames(const void *a, const void *b)
 
 /* mean over the frames' values of each metric, in the order of the frames, so that it has the same bits in every
  * layout; n[m] = 0: none */
-static rv_status mean_values(const rv_frame *frames, size_t n_frames, double mean[RV_N_METRICS], int n[RV_N_METRICS])
+static rv_status mean_values(const rv_recorder *r, int64_t first, double mean[RV_N_METRICS], int n[RV_N_METRICS])
 {
     memset(n, 0, RV_N_METRICS * sizeof *n);
     memset(mean, 0, RV_N_METRICS * sizeof *mean);
-    for (size_t f = 0; f < n_frames; f++)
-        for (int i = 0; i < frames[f].n_values; i++) {
+    for (int64_t f = first; f >= 0; f = r->pool[f].next) {
+        const rv_frame *frame = &r->pool[f].frame;
+        for (int i = 0; i < frame->n_values; i++) {
             rv_metric metric = RV_N_METRICS;
-            RV_TRY(rv_metric_find(frames[f].values[i].name, &metric));
-            mean[metric] += frames[f].values[i].value;
+            RV_TRY(rv_metric_find(frame->values[i].name, &metric));
+            mean[metric] += frame->values[i].value;
             n[metric]++;
         }
+    }
     for (int m = 0; m < RV_N_METRICS; m++)
         mean[m] /= n[m] > 0 ? n[m] : 1;
     return RV_OK;
@@ -95,22 +105,23 @@ static void summarize(rv_summary *s, const double mean[RV_N_METRICS], const int 
     s->n_evals += n[RV_M_EVAL_REWARD] > 0;
 }
 
-/* frames: all of one tick, sorted */
-static rv_status write_tick(rv_recorder *r, const rv_frame *frames, size_t n_frames)
+/* first: of the chain of all frames of one tick, sorted */
+static rv_status write_tick(rv_recorder *r, int64_t first)
 {
     double mean[RV_N_METRICS];
     int n[RV_N_METRICS];
-    RV_TRY(mean_values(frames, n_frames, mean, n));
+    RV_TRY(mean_values(r, first, mean, n));
     rv_summary s = r->summary;
-    s.tick = frames[0].tick;
-    s.step = frames[0].step;
-    s.wall = frames[0].wall;
-    for (size_t f = 0; f < n_frames; f++) {
+    s.tick = r->pool[first].frame.tick;
+    s.step = r->pool[first].frame.step;
+    s.wall = r->pool[first].frame.wall;
+    for (int64_t f = first; f >= 0; f = r->pool[f].next) {
+        const rv_frame *frame = &r->pool[f].frame;
         char line[RV_METRICS_LINE];
-        rv_metrics_json(&frames[f], line);
+        rv_metrics_json(frame, line);
         fprintf(r->jsonl, "%s\n", line);
-        s.step = frames[f].step > s.step ? frames[f].step : s.step;
-        s.wall = fmax(frames[f].wall, s.wall);
+        s.step = frame->step > s.step ? frame->step : s.step;
+        s.wall = fmax(frame->wall, s.wall);
     }
     write_row(r->csv, &s, mean, n);
     RV_CHECK(fflush(r->jsonl) == 0 && !ferror(r->jsonl), RV_E_IO, "cannot write metrics.jsonl: %s", strerror(errno));
@@ -127,7 +138,7 @@ static rv_status write_tick(rv_recorder *r, const rv_frame *frames, size_t n_fra
 static rv_status find_pending(rv_recorder *r, int64_t tick, pending **out)
 {
     int64_t first = r->written + 1;
-    int64_t capacity = r->capacity ? r->capacity : FIRST_CAPACITY;
+    int64_t capacity = r->capacity ? r->capacity : FIRST_TICKS;
     pending *ticks = NULL;
     RV_CHECK(tick - first < MAX_AHEAD, RV_E_PROTOCOL, "a frame for tick %" PRId64 ", while tick %" PRId64 " is open",
              tick, first);
@@ -145,30 +156,53 @@ static rv_status find_pending(rv_recorder *r, int64_t tick, pending **out)
     return RV_OK;
 }
 
-static rv_status keep(pending *p, const rv_frame *frame)
+/* more free places in the pool, which has none left */
+static rv_status grow_pool(rv_recorder *r, int64_t n)
 {
-    for (size_t i = 0; i < p->n; i++)
-        RV_CHECK(compare_frames(&p->frames[i], frame) != 0, RV_E_PROTOCOL,
-                 "two frames of %s %" PRId64 " for tick %" PRId64 ", from ranks %" PRId64 " and %" PRId64, frame->role,
-                 frame->unit, frame->tick, p->frames[i].rank, frame->rank);
-    if (p->n == p->capacity) {
-        size_t capacity = p->capacity ? 2 * p->capacity : FIRST_CAPACITY;
-        RV_TRY(rv_mem_resize(p->n, capacity, sizeof *p->frames, (void **)&p->frames));
-        p->capacity = capacity;
+    RV_TRY(rv_mem_resize((size_t)r->n_pool, (size_t)n, sizeof *r->pool, (void **)&r->pool));
+    for (int64_t i = n - 1; i >= r->n_pool; i--) {
+        r->pool[i].next = r->unused;
+        r->unused = i;
     }
-    p->frames[p->n++] = *frame;
+    r->n_pool = n;
     return RV_OK;
 }
 
-/* write a tick whose last frame is here */
+/* put a frame where it belongs among those of its tick */
+static rv_status keep(rv_recorder *r, pending *p, const rv_frame *frame)
+{
+    int64_t before = -1;
+    int64_t after = p->n > 0 ? p->first : -1;
+    int order = -1;
+    while (after >= 0 && (order = compare_frames(&r->pool[after].frame, frame)) < 0) {
+        before = after;
+        after = r->pool[after].next;
+    }
+    RV_CHECK(after < 0 || order != 0, RV_E_PROTOCOL,
+             "two frames of %s %" PRId64 " for tick %" PRId64 ", from ranks %" PRId64 " and %" PRId64, frame->role,
+             frame->unit, frame->tick, r->pool[after].frame.rank, frame->rank);
+    if (r->unused < 0)
+        RV_TRY(grow_pool(r, 2 * r->n_pool));
+    int64_t i = r->unused;
+    r->unused = r->pool[i].next;
+    r->pool[i] = (place){*frame, after};
+    *(before < 0 ? &p->first : &r->pool[before].next) = i;
+    p->n++;
+    return RV_OK;
+}
+
+/* write a tick whose last frame is here, and take its places back */
 static rv_status finish(rv_recorder *r, pending *p)
 {
-    int64_t tick = p->frames[0].tick;
+    int64_t tick = r->pool[p->first].frame.tick;
     RV_CHECK(tick == r->written + 1, RV_E_PROTOCOL, "tick %" PRId64 " is complete before tick %" PRId64, tick,
              r->written + 1);
-    qsort(p->frames, p->n, sizeof *p->frames, compare_frames);
-    RV_TRY(write_tick(r, p->frames, p->n));
-    rv_mem_free(&p->frames);
+    RV_TRY(write_tick(r, p->first));
+    int64_t last = p->first;
+    while (r->pool[last].next >= 0)
+        last = r->pool[last].next;
+    r->pool[last].next = r->unused;
+    r->unused = p->first;
     *p = (pending){.n = 0};
     return RV_OK;
 }
@@ -183,7 +217,7 @@ static rv_status take(rv_recorder *r, const rv_frame *frame)
              "a frame of %s %" PRId64 " for tick %" PRId64 " came after tick %" PRId64 " was complete", frame->role,
              frame->unit, frame->tick, r->written);
     RV_TRY(find_pending(r, frame->tick, &p));
-    RV_TRY(keep(p, frame));
+    RV_TRY(keep(r, p, frame));
     p->n_ranks += ends;
     return p->n_ranks == r->n_ranks ? finish(r, p) : RV_OK;
 }
@@ -306,10 +340,11 @@ static void print_header(char out[MAX_LINE])
     snprintf(out + n, (size_t)(MAX_LINE - n), "\n");
 }
 
-rv_status rv_recorder_open(const char *folder, int n_ranks, int64_t first_tick, rv_recorder **out)
+rv_status rv_recorder_open(const char *folder, int n_ranks, int64_t n_units, int64_t first_tick, rv_recorder **out)
 {
     rv_status status = RV_OK;
     rv_recorder *r = NULL;
+    pending *none = NULL;
     char jsonl[RV_PATH];
     char csv[RV_PATH];
     char header[MAX_LINE];
@@ -320,12 +355,15 @@ rv_status rv_recorder_open(const char *folder, int n_ranks, int64_t first_tick, 
     pthread_mutex_init(&r->lock, NULL);
     r->n_ranks = n_ranks;
     r->written = first_tick - 1;
+    r->unused = -1;
     r->summary = (rv_summary){.tick = -1,
                               .eval_reward = (double)NAN,
                               .ep_rew_mean = (double)NAN,
                               .holdout_loss = (double)NAN,
                               .imagined_share = (double)NAN,
                               .n_updates = (double)NAN};
+    RV_TRY_GOTO(find_pending(r, first_tick, &none), fail);
+    RV_TRY_GOTO(grow_pool(r, FULL_TICKS * (n_ranks + n_units)), fail);
     RV_TRY_GOTO(open_cut(jsonl, NULL, "{\"tick\":", first_tick, &r->jsonl), fail);
     RV_TRY_GOTO(open_cut(csv, header, "", first_tick, &r->csv), fail);
     *out = r;
@@ -344,9 +382,8 @@ void rv_recorder_close(rv_recorder **at)
         fclose(r->jsonl);
     if (r->csv)
         fclose(r->csv);
-    for (int64_t i = 0; i < r->capacity; i++)
-        rv_mem_free(&r->ticks[i].frames);
     rv_mem_free(&r->ticks);
+    rv_mem_free(&r->pool);
     pthread_mutex_destroy(&r->lock);
     rv_mem_free(at);
 }

@@ -30,11 +30,13 @@ typedef struct rv_summary {
 /** Open both files in a run's folder, creating what is not there, and cut off all records of first_tick and later (and
  * a last line that a crash cut short), so that a resumed run neither loses nor doubles one. Warns when records just
  * before first_tick are missing.
- * @param[in] n_ranks that send "rank" frames, units 0 to n_ranks - 1; first_tick the next to be run, 0 for a new run
+ * @param[in] n_ranks that send "rank" frames, units 0 to n_ranks - 1; n_units that may report in a tick besides;
+ *   first_tick the next to be run, 0 for a new run
  * @return RV_OK; RV_E_IO; RV_E_DATA with path:line (a file that is no record, or has other columns); RV_E_NOMEM */
-rv_status rv_recorder_open(const char *folder, int n_ranks, int64_t first_tick, rv_recorder **out);
+rv_status rv_recorder_open(const char *folder, int n_ranks, int64_t n_units, int64_t first_tick, rv_recorder **out);
 
-/** Take a frame; an rv_feed_callback whose user is the recorder. A failure is remembered and ends the recording. */
+/** Take a frame; an rv_feed_callback whose user is the recorder. A failure is remembered and ends the recording. Takes
+ * memory only when more frames wait than those of a few full ticks. */
 void rv_recorder_on_frame(void *recorder, const rv_frame *frame);
 
 /** RV_OK, or the first failure: RV_E_IO (a write), RV_E_PROTOCOL (a metric that is not in the table, two frames of one

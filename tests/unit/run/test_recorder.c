@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { MAX_FILE = 1 << 20, TICKS = 6, MAX_EVENTS = 400 };
+enum { MAX_FILE = 1 << 20, TICKS = 6, MAX_EVENTS = 400, UNITS = 7 };
 
 static char folder[] = "/tmp/rv_test_recorder_XXXXXX";
 
@@ -94,7 +94,7 @@ static void feed(rv_recorder *recorder, int n_ranks, int64_t first, int64_t last
 static rv_recorder *record(int n_ranks, int64_t first, int64_t last, unsigned seed)
 {
     rv_recorder *recorder = NULL;
-    RV_TEST_OK(rv_recorder_open(folder, n_ranks, first, &recorder));
+    RV_TEST_OK(rv_recorder_open(folder, n_ranks, UNITS, first, &recorder));
     feed(recorder, n_ranks, first, last, seed);
     RV_TEST_OK(rv_recorder_status(recorder));
     return recorder;
@@ -104,7 +104,7 @@ static void ticks_are_written_when_complete(void)
 {
     rv_recorder *recorder = NULL;
     rv_summary summary;
-    RV_TEST_OK(rv_recorder_open(folder, 2, 0, &recorder));
+    RV_TEST_OK(rv_recorder_open(folder, 2, UNITS, 0, &recorder));
     rv_recorder_summary(recorder, &summary);
     CU_ASSERT_EQUAL(summary.tick, -1);
     CU_ASSERT(isnan(summary.eval_reward));
@@ -227,7 +227,7 @@ static void resuming_loses_and_doubles_nothing(void)
             rv_mem_free(&csv_again);
         }
     /* right after opening, the later records are gone and the earlier are there */
-    RV_TEST_OK(rv_recorder_open(folder, 2, 2, &recorder));
+    RV_TEST_OK(rv_recorder_open(folder, 2, UNITS, 2, &recorder));
     rv_recorder_close(&recorder);
     char *cut = contents("metrics.jsonl");
     CU_ASSERT(strncmp(cut, jsonl, strlen(cut)) == 0);
@@ -246,13 +246,13 @@ static void bad_files_are_refused(void)
     rv_recorder_close(&recorder);
     char *jsonl = contents("metrics.jsonl");
     put("metrics.jsonl", "{\"tick\":0,\n{\"tock\":1,\n");
-    RV_TEST_FAILS(rv_recorder_open(folder, 1, 3, &recorder), RV_E_DATA, "metrics.jsonl: 2: expected a record");
+    RV_TEST_FAILS(rv_recorder_open(folder, 1, UNITS, 3, &recorder), RV_E_DATA, "metrics.jsonl: 2: expected a record");
     put("metrics.jsonl", "{\"tick\":1,\n{\"tick\":0,\n");
-    RV_TEST_FAILS(rv_recorder_open(folder, 1, 3, &recorder), RV_E_DATA, "2: tick 0 after tick 1");
+    RV_TEST_FAILS(rv_recorder_open(folder, 1, UNITS, 3, &recorder), RV_E_DATA, "2: tick 0 after tick 1");
     put("metrics.jsonl", jsonl);
     put("progress.csv", "tick,step\n0,1\n");
-    RV_TEST_FAILS(rv_recorder_open(folder, 1, 3, &recorder), RV_E_DATA, "progress.csv: 1: other columns");
-    RV_TEST_FAILS(rv_recorder_open("/nowhere", 1, 3, &recorder), RV_E_IO, "/nowhere/metrics.jsonl");
+    RV_TEST_FAILS(rv_recorder_open(folder, 1, UNITS, 3, &recorder), RV_E_DATA, "progress.csv: 1: other columns");
+    RV_TEST_FAILS(rv_recorder_open("/nowhere", 1, UNITS, 3, &recorder), RV_E_IO, "/nowhere/metrics.jsonl");
     CU_ASSERT_PTR_NULL(recorder);
     rv_mem_free(&jsonl);
     put("progress.csv", "");
@@ -262,7 +262,7 @@ static void bad_files_are_refused(void)
 static void fails_with(int n, const rv_frame *frames, rv_status status, const char *part)
 {
     rv_recorder *recorder = NULL;
-    RV_TEST_OK(rv_recorder_open(folder, 2, 0, &recorder));
+    RV_TEST_OK(rv_recorder_open(folder, 2, UNITS, 0, &recorder));
     for (int i = 0; i < n; i++)
         rv_recorder_on_frame(recorder, &frames[i]);
     rv_raise(RV_E_USAGE, "some later error of this thread");
@@ -303,7 +303,7 @@ static void write_errors_are_remembered(void)
     struct rlimit old;
     CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_FSIZE, &old), 0);
     rv_recorder *recorder = NULL;
-    RV_TEST_OK(rv_recorder_open(folder, 1, 0, &recorder));
+    RV_TEST_OK(rv_recorder_open(folder, 1, UNITS, 0, &recorder));
     struct rlimit small = {.rlim_cur = 2000, .rlim_max = old.rlim_max};
     signal(SIGXFSZ, SIG_IGN);
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &small), 0);
@@ -326,7 +326,7 @@ static void a_backlog_is_recorded(void)
     rv_recorder *recorder = NULL;
     rv_summary summary;
     rv_frame f;
-    RV_TEST_OK(rv_recorder_open(folder, 2, 0, &recorder));
+    RV_TEST_OK(rv_recorder_open(folder, 2, UNITS, 0, &recorder));
     for (int64_t rank = 1; rank >= 0; rank--)
         for (int64_t tick = 0; tick < BACKLOG; tick++) {
             f = make_frame(RV_ROLE_RANK, rank, tick, rank, RV_M_WORK_S, 0.5);
@@ -341,6 +341,19 @@ static void a_backlog_is_recorded(void)
     char *text = contents("metrics.jsonl");
     CU_ASSERT_EQUAL(count_lines(text), 2 * BACKLOG);
     rv_mem_free(&text);
+    rv_recorder_close(&recorder);
+    CU_ASSERT_EQUAL(rv_mem_blocks(), 0);
+}
+
+static void steady_recording_takes_no_memory(void)
+{
+    rv_recorder *recorder = NULL;
+    RV_TEST_OK(rv_recorder_open(folder, 1, UNITS, 0, &recorder));
+    feed(recorder, 1, 0, TICKS, 1);
+    int64_t calls = rv_mem_calls();
+    feed(recorder, 1, TICKS, 9 * TICKS, 1);
+    CU_ASSERT_EQUAL(rv_mem_calls(), calls);
+    RV_TEST_OK(rv_recorder_status(recorder));
     rv_recorder_close(&recorder);
     CU_ASSERT_EQUAL(rv_mem_blocks(), 0);
 }
@@ -362,4 +375,5 @@ RV_TEST_MAIN("recorder", {"make_folder", make_folder},
              {"resuming_loses_and_doubles_nothing", resuming_loses_and_doubles_nothing},
              {"bad_files_are_refused", bad_files_are_refused}, {"bad_frames_are_remembered", bad_frames_are_remembered},
              {"write_errors_are_remembered", write_errors_are_remembered},
-             {"a_backlog_is_recorded", a_backlog_is_recorded}, {"remove_folder", remove_folder})
+             {"a_backlog_is_recorded", a_backlog_is_recorded},
+             {"steady_recording_takes_no_memory", steady_recording_takes_no_memory}, {"remove_folder", remove_folder})
