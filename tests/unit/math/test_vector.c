@@ -1,12 +1,25 @@
 #include "math/gemm.h"
+#include "math/kernels.h"
 #include "math/vector.h"
 #include "rv_test.h"
 
 enum { N = 1003 };
 
-static void functions_match_libm(void)
+/* run a check with each instruction set of this processor */
+static void with_each_set(void (*check)(void))
 {
-    float x[N], y[N];
+    for (int i = 0; i < RV_N_INSTRUCTIONS; i++) {
+        if (rv_kernels_choose(rv_instructions_names[i]) == RV_OK)
+            check();
+        else
+            printf("\n    not run: %s\n", rv_error_last()->text);
+    }
+    RV_TEST_OK(rv_kernels_choose("auto"));
+}
+
+static void check_functions(void)
+{
+    float x[N], y[N], slope[N];
     double want[4][N];
     for (int i = 0; i < N; i++) {
         x[i] = -30.0F + 60.0F * (float)i / (float)N;
@@ -23,17 +36,138 @@ static void functions_match_libm(void)
     RV_TEST_NEAR(N, y, want[2], 4e-7, 1e-30);
     rv_vector_sigmoid(N, x, y);
     RV_TEST_NEAR(N, y, want[3], 4e-7, 1e-30);
+    rv_vector_softplus_slope(N, x, y, slope);
+    RV_TEST_NEAR(N, y, want[2], 4e-7, 1e-30);
+    RV_TEST_NEAR(N, slope, want[3], 4e-7, 1e-30);
+}
+
+static void functions_match_libm(void)
+{
+    with_each_set(check_functions);
+}
+
+enum { FUNCTIONS = 6 };
+
+/* every function of n numbers: out (FUNCTIONS, n) */
+static void all_functions(int n, const float *x, float *out)
+{
+    rv_vector_exp(n, x, out);
+    rv_vector_tanh(n, x, out + n);
+    rv_vector_softplus(n, x, out + 2 * n);
+    rv_vector_sigmoid(n, x, out + 3 * n);
+    rv_vector_softplus_slope(n, x, out + 4 * n, out + 5 * n);
+}
+
+static void check_places(void)
+{
+    float x[N], whole[FUNCTIONS * N], part[FUNCTIONS * N + 1];
+    rv_rng rng = rv_rng_at(1, RV_STREAM_TEST, 0, 0);
+    rv_vector_normal(&rng, N, x);
+    all_functions(N, x, whole);
+    for (int start = 0; start < 35; start++)
+        for (int n = 1; n <= N - start; n += n < 40 ? 1 : 501) {
+            part[FUNCTIONS * n] = 999;
+            all_functions(n, x + start, part);
+            for (int f = 0; f < FUNCTIONS; f++)
+                CU_ASSERT(memcmp(part + f * n, whole + f * N + start, sizeof *x * (size_t)n) == 0);
+            CU_ASSERT(part[FUNCTIONS * n] == 999);
+        }
+    memcpy(part, x, sizeof x);
+    rv_vector_exp(N, part, part);
+    CU_ASSERT(memcmp(part, whole, sizeof x) == 0);
 }
 
 static void place_does_not_matter(void)
 {
-    float x[N], whole[N], part[N];
-    rv_rng rng = rv_rng_at(1, RV_STREAM_TEST, 0, 0);
+    with_each_set(check_places);
+}
+
+/* bit patterns from all over the range of float: every exponent and sign, what is not finite, and the smallest */
+static void every_kind_of_float(int n, uint32_t *x)
+{
+    static const uint32_t special[] = {0,          0x80000000, 1,          0x80000001, 0x007fffff, 0x00800000,
+                                       0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00000,
+                                       0x3f800000, 0xbf800000, 0x42b17218, 0xc2aeac50, 0xc2cff1b5, 0x33000000};
+    rv_rng rng = rv_rng_at(1, RV_STREAM_TEST, 4, 0);
+    for (int i = 0; i < n; i++)
+        x[i] = i < (int)(sizeof special / sizeof *special) ? special[i] : rv_rng_u32(&rng);
+}
+
+static void instruction_sets_agree(void)
+{
+    enum { MANY = 1000003 };
+    if (rv_kernels_choose("avx512") != RV_OK) {
+        printf("\n    not run: %s\n", rv_error_last()->text);
+        return;
+    }
+    float *x = NULL;
+    float *out[RV_N_INSTRUCTIONS] = {NULL};
+    RV_TEST_OK(RV_NEW(x, MANY));
+    every_kind_of_float(MANY, (uint32_t *)(void *)x);
+    for (int i = 0; i < RV_N_INSTRUCTIONS; i++) {
+        RV_TEST_OK(RV_NEW(out[i], (FUNCTIONS + 1) * MANY));
+        RV_TEST_OK(rv_kernels_choose(rv_instructions_names[i]));
+        all_functions(MANY, x, out[i]);
+        rv_rng rng = rv_rng_at(1, RV_STREAM_TEST, 5, 0);
+        rv_vector_normal(&rng, MANY, out[i] + FUNCTIONS * MANY);
+    }
+    CU_ASSERT(memcmp(out[0], out[1], (FUNCTIONS + 1) * sizeof *x * MANY) == 0);
+    for (int i = 0; i < RV_N_INSTRUCTIONS; i++)
+        rv_mem_free(&out[i]);
+    rv_mem_free(&x);
+    RV_TEST_OK(rv_kernels_choose("auto"));
+}
+
+static void check_words(void)
+{
+    static const int parts[] = {1, 31, 32, 33, 0, 3, 100, 64, 5, 1000};
+    uint32_t some[1000];
+    rv_rng one_by_one = rv_rng_at(0x123456789abcdefULL, RV_STREAM_TEST, 77, 0xfedcba987654321ULL);
+    one_by_one.counter[0] = UINT32_MAX - 20; /* the number of the block goes round */
+    rv_rng in_parts = one_by_one;
+    for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
+        rv_vector_words(&in_parts, parts[p], some);
+        int wrong = 0;
+        for (int i = 0; i < parts[p]; i++)
+            wrong += some[i] != rv_rng_u32(&one_by_one);
+        CU_ASSERT_EQUAL(wrong, 0);
+    }
+}
+
+static void words_are_those_of_the_generator(void)
+{
+    with_each_set(check_words);
+}
+
+/* the definition in vector.h, in double; and the first numbers of a draw do not depend on how many are drawn */
+static void normals_as_defined(void)
+{
+    float x[N], few[N];
+    double want[64];
+    rv_rng rng = rv_rng_at(9, RV_STREAM_TEST, 0, 0);
+    rv_rng words = rng;
+    const rv_rng start = rng;
     rv_vector_normal(&rng, N, x);
-    rv_vector_tanh(N, x, whole);
-    for (int start = 0; start < 17; start++) {
-        rv_vector_tanh(N - start, x + start, part);
-        CU_ASSERT(memcmp(part, whole + start, sizeof *x * (size_t)(N - start)) == 0);
+    for (int group = 0; group < 2; group++) {
+        uint32_t w[32];
+        for (int i = 0; i < 32; i++)
+            w[i] = rv_rng_u32(&words);
+        for (int i = 0; i < 16; i++) {
+            double radius = sqrt(-2 * log(((w[i] >> 8) + 1.0) * 0x1p-24));
+            double angle = 2 * M_PI * (w[i + 16] >> 8) * 0x1p-24;
+            want[group * 32 + i] = radius * cos(angle);
+            want[group * 32 + i + 16] = radius * sin(angle);
+        }
+    }
+    RV_TEST_NEAR(64, x, want, 6e-7, 1e-7);
+    for (int n = 1; n <= N; n += n < 70 ? 1 : 311) {
+        rng = start;
+        rv_vector_normal(&rng, n, few);
+        CU_ASSERT(memcmp(few, x, (size_t)n * sizeof *x) == 0);
+        words = start;
+        for (int i = 0; i < (n + 31) / 32 * 32; i++)
+            rv_rng_u32(&words);
+        CU_ASSERT_EQUAL(rv_rng_u32(&rng), rv_rng_u32(&words));
     }
 }
 
@@ -65,7 +199,7 @@ static void normals(void)
         m2 += v * v;
         m3 += v * v * v;
         m4 += v * v * v * v;
-        lag += i + 8 < M ? v * (double)x[i + 8] : 0;
+        lag += i + 16 < M ? v * (double)x[i + 16] : 0;
     }
     CU_ASSERT(fabs(m1 / M) < 0.006 && fabs(m2 / M - 1) < 0.01 && fabs(m3 / M) < 0.02 && fabs(m4 / M - 3) < 0.06);
     CU_ASSERT(fabs(lag / M) < 0.006);
@@ -94,4 +228,6 @@ static void gemm_matches_loops(void)
 }
 
 RV_TEST_MAIN("vector", {"functions match libm", functions_match_libm}, {"place does not matter", place_does_not_matter},
-             {"extremes", extremes}, {"normals", normals}, {"gemm matches loops", gemm_matches_loops})
+             {"instruction sets agree", instruction_sets_agree}, {"words", words_are_those_of_the_generator},
+             {"normals as defined", normals_as_defined}, {"extremes", extremes}, {"normals", normals},
+             {"gemm matches loops", gemm_matches_loops})
