@@ -5,11 +5,22 @@
 #pragma once
 #include "base/memory.h"
 #include "base/status.h"
+#include "math/kernels.h"
 
 #include <CUnit/Basic.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+/** Use these kernels (the numbers of rv_kernels_cfg); false, with a note, when the processor lacks them. */
+static inline bool rv_test_kernels(int instructions, int products)
+{
+    const rv_kernels_cfg cfg = {.instructions = instructions, .products = products};
+    if (rv_kernels_choose(&cfg) == RV_OK)
+        return true;
+    printf("\n    not run: %s\n", rv_error_last()->text);
+    return false;
+}
 
 /** expr must return RV_OK; prints the error record when it does not. */
 #define RV_TEST_OK(expr)                                                                                               \

@@ -232,8 +232,8 @@ void rv_sac_critic_apply(rv_sac *sac, const float *grad)
 {
     const int64_t at = sac->n_actor;
     sac->n_updates++;
-    rv_adam_step(sac->cfg.learning_rate, sac->n_updates, sac->n_critics, grad, sac->params + at, sac->adam_m + at,
-                 sac->adam_v + at);
+    rv_adam_step_target(sac->cfg.learning_rate, sac->n_updates, sac->n_critics, grad, sac->params + at,
+                        sac->adam_m + at, sac->adam_v + at, sac->cfg.tau, sac->target);
 }
 
 /* d_act (rows, n_act) = d (-mean min_i Q_i(s, a)) / da: each critic carries the rows where it is the smaller.
@@ -286,7 +286,6 @@ void rv_sac_actor_apply(rv_sac *sac, const float *grad)
     rv_adam_step(rate, sac->n_updates, sac->n_actor, grad, sac->params, sac->adam_m, sac->adam_v);
     rv_adam_step(rate, sac->n_updates, 1, grad + sac->n_actor, sac->params + last, sac->adam_m + last,
                  sac->adam_v + last);
-    rv_polyak(sac->cfg.tau, sac->n_critics, critic_params(sac, 0), sac->target);
 }
 
 rv_status rv_sac_visit(rv_sac *sac, rv_visit visit, void *user)

@@ -9,10 +9,10 @@
  *   alpha:   L_alpha = -log_alpha mean (log pi(a | s) + target_entropy), the log pi of the actor's step
  *   targets: Q' = (1 - tau) Q' + tau Q
  *
- * One update goes critic -> actor and temperature -> targets. It is cut for data-parallel learning: a shard
- * computes the gradient of its rows, already divided by the whole batch; the caller sums the shards in a fixed
- * order; every rank then applies the same sum to its own copy of the learner. The loss values ride at the end of
- * the gradients, so that they are summed the same way.
+ * One update goes critics and their targets -> actor and temperature (the actor does not read the targets). It is cut
+ * for data-parallel learning: a shard computes the gradient of its rows, already divided by the whole batch; the
+ * caller sums the shards in a fixed order; every rank then applies the same sum to its own copy of the learner. The
+ * loss values ride at the end of the gradients, so that they are summed the same way.
  */
 #pragma once
 #include "base/field.h"
@@ -82,11 +82,11 @@ void rv_sac_shard_destroy(rv_sac_shard **shard);
 /** Gradient of this shard's part of L_Q. @param[in] batch (rows, row.width); eps (rows, n_act) standard normal
  * noise of a'. @param[out] grad (rv_sac_critic_grad_size) */
 void rv_sac_critic_grad(const rv_sac *sac, rv_sac_shard *shard, const float *batch, const float *eps, float *grad);
-/** Adam on both critics with the summed gradient. Counts the update. */
+/** Adam on both critics with the summed gradient, then their targets. Counts the update. */
 void rv_sac_critic_apply(rv_sac *sac, const float *grad);
 /** Gradient of this shard's part of L_pi and L_alpha; eps (rows, n_act) noise of a. */
 void rv_sac_actor_grad(const rv_sac *sac, rv_sac_shard *shard, const float *batch, const float *eps, float *grad);
-/** Adam on the actor and the temperature, then the target networks. */
+/** Adam on the actor and the temperature. */
 void rv_sac_actor_apply(rv_sac *sac, const float *grad);
 
 /** The temperature, exp(log_alpha). */

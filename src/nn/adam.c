@@ -32,11 +32,3 @@ void rv_adam_step_target(double learning_rate, int64_t t, int64_t n, const float
     const rv_adam_scales scales = scales_of(learning_rate, t, tau);
     set()->step_target(&scales, n, grad, params, m, v, target);
 }
-
-void rv_polyak(double tau, int64_t n, const float *params, float *target)
-{
-    const float keep = (float)(1.0 - tau);
-    const float take = (float)tau;
-    for (int64_t i = 0; i < n; i++)
-        target[i] = keep * target[i] + take * params[i];
-}

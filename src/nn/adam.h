@@ -11,9 +11,7 @@
 /** @param[in] t number of this step, from 1; grad (n). @param[in,out] params, m, v (n) */
 void rv_adam_step(double learning_rate, int64_t t, int64_t n, const float *grad, float *params, float *m, float *v);
 
-/** rv_adam_step, and rv_polyak of its new parameters, in the same pass. @param[in,out] target (n) */
+/** rv_adam_step, and in the same pass the target network of the new parameters:
+ * target = (1 - tau) target + tau params. @param[in,out] target (n) */
 void rv_adam_step_target(double learning_rate, int64_t t, int64_t n, const float *grad, float *params, float *m,
                          float *v, double tau, float *target);
-
-/** Target network: target = (1 - tau) target + tau params, (n). */
-void rv_polyak(double tau, int64_t n, const float *params, float *target);

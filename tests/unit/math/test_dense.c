@@ -59,16 +59,6 @@ static void compute(layer *l, rv_activation act)
     rv_dense_input_grad(act, l->rows, l->n_in, l->n_out, l->d_z, l->w, act == RV_LINEAR ? NULL : l->gate, l->d_x);
 }
 
-/* false, with a note, when this processor lacks the instructions */
-static bool choose(int instructions, int products)
-{
-    const rv_kernels_cfg cfg = {.instructions = instructions, .products = products};
-    if (rv_kernels_choose(&cfg) == RV_OK)
-        return true;
-    printf("\n    not run: %s\n", rv_error_last()->text);
-    return false;
-}
-
 static double act_of(rv_activation act, double z, double *slope)
 {
     const double s = 1 / (1 + exp(-z));
@@ -130,7 +120,7 @@ static void products_are_right(void)
 {
     for (int products = 0; products < 2; products++)
         for (int set = 0; set < 3; set++) {
-            if (!choose(set, products))
+            if (!rv_test_kernels(set, products))
                 continue;
             for (int k = 0; k < N_SHAPES; k++)
                 for (int act = RV_LINEAR; act <= RV_SWISH; act++) {
@@ -159,9 +149,9 @@ static void instructions_give_the_same_bits(void)
             layer wide = make(shapes[k]);
             const int64_t n_x = (int64_t)wide.rows * wide.n_in;
             const int64_t n_z = (int64_t)wide.rows * wide.n_out;
-            CU_ASSERT_FATAL(choose(1 + RV_AVX2, 0));
+            CU_ASSERT_FATAL(rv_test_kernels(1 + RV_AVX2, 0));
             compute(&narrow, (rv_activation)act);
-            if (choose(1 + RV_AVX512, 0)) {
+            if (rv_test_kernels(1 + RV_AVX512, 0)) {
                 compute(&wide, (rv_activation)act);
                 same(n_z, narrow.h, wide.h);
                 same(n_z, narrow.slope, wide.slope);
@@ -177,7 +167,7 @@ static void instructions_give_the_same_bits(void)
 static void rows_do_not_depend_on_their_number(void)
 {
     for (int set = 1; set < 3; set++)
-        for (int k = 0; k < N_SHAPES && choose(set, 0); k++) {
+        for (int k = 0; k < N_SHAPES && rv_test_kernels(set, 0); k++) {
             layer whole = make(shapes[k]);
             layer part = make(shapes[k]);
             compute(&whole, RV_SWISH);
@@ -197,7 +187,7 @@ static void rows_do_not_depend_on_their_number(void)
 
 static void what_is_not_a_number_shows(void)
 {
-    for (int set = 1; set < 3 && choose(set, 0); set++)
+    for (int set = 1; set < 3 && rv_test_kernels(set, 0); set++)
         for (int act = RV_LINEAR; act <= RV_SWISH; act++)
             for (int n_out = 1; n_out < 3; n_out++) {
                 const int shape[3] = {4, 5, n_out};

@@ -1,5 +1,4 @@
 #include "math/gemm.h"
-#include "math/kernels.h"
 #include "math/vector.h"
 #include "rv_test.h"
 
@@ -9,12 +8,10 @@ enum { N = 1003 };
 static void with_each_set(void (*check)(void))
 {
     for (int i = 0; i < RV_N_INSTRUCTIONS; i++) {
-        if (rv_kernels_choose(rv_instructions_names[i]) == RV_OK)
+        if (rv_test_kernels(1 + i, 0))
             check();
-        else
-            printf("\n    not run: %s\n", rv_error_last()->text);
     }
-    RV_TEST_OK(rv_kernels_choose("auto"));
+    CU_ASSERT(rv_test_kernels(0, 0));
 }
 
 static void check_functions(void)
@@ -96,17 +93,15 @@ static void every_kind_of_float(int n, uint32_t *x)
 static void instruction_sets_agree(void)
 {
     enum { MANY = 1000003 };
-    if (rv_kernels_choose("avx512") != RV_OK) {
-        printf("\n    not run: %s\n", rv_error_last()->text);
+    if (!rv_test_kernels(1 + RV_AVX512, 0))
         return;
-    }
     float *x = NULL;
     float *out[RV_N_INSTRUCTIONS] = {NULL};
     RV_TEST_OK(RV_NEW(x, MANY));
     every_kind_of_float(MANY, (uint32_t *)(void *)x);
     for (int i = 0; i < RV_N_INSTRUCTIONS; i++) {
         RV_TEST_OK(RV_NEW(out[i], (FUNCTIONS + 1) * MANY));
-        RV_TEST_OK(rv_kernels_choose(rv_instructions_names[i]));
+        CU_ASSERT(rv_test_kernels(1 + i, 0));
         all_functions(MANY, x, out[i]);
         rv_rng rng = rv_rng_at(1, RV_STREAM_TEST, 5, 0);
         rv_vector_normal(&rng, MANY, out[i] + FUNCTIONS * MANY);
@@ -115,7 +110,7 @@ static void instruction_sets_agree(void)
     for (int i = 0; i < RV_N_INSTRUCTIONS; i++)
         rv_mem_free(&out[i]);
     rv_mem_free(&x);
-    RV_TEST_OK(rv_kernels_choose("auto"));
+    CU_ASSERT(rv_test_kernels(0, 0));
 }
 
 static void check_words(void)

@@ -115,7 +115,7 @@ static void adam_by_hand(void)
     double m2 = (0.9 * 0.05 + 0.1 * -0.25) / (1 - 0.81), v2 = (0.999 * 0.00025 + 0.001 * 0.0625) / (1 - 0.998001);
     CU_ASSERT(fabs((double)p - (0.9 - 0.1 * m2 / sqrt(v2))) < 1e-6);
     float target = 2;
-    rv_polyak(0.25, 1, &p, &target);
+    rv_adam_step_target(0.1, 3, 1, &g, &p, &m, &v, 0.25, &target);
     CU_ASSERT(fabsf(target - (1.5F + 0.25F * p)) < 1e-6F);
 }
 
