@@ -12,7 +12,9 @@ enum {
     MAX_MEMBERS = sizeof(((rv_fit_watch *)0)->best) / sizeof(double),
     INIT_UNIT = 100, /* RV_STREAM_INIT: member m draws its weights as unit INIT_UNIT + m */
     EVAL_ROWS = 256, /* rows of one forward pass over the held-out part */
-    COLUMNS = 64,    /* outputs handled at once by the loss */
+    AHEAD = 8,       /* rows: a gathered row is asked for that early */
+    CACHE_LINE = 16, /* floats */
+    TILE = 512,      /* outputs of several rows handled at once by the loss */
     EPOCH_BITS = 20, /* RV_STREAM_SHUFFLE: step = retrain * 2^EPOCH_BITS + epoch */
     DECAY_BLOCK = 512,
     DECAY_LANES = 8, /* partial sums of |W|^2 */
@@ -154,68 +156,126 @@ void rv_member_destroy(rv_member **member)
 
 /* ---- loss and prediction ------------------------------------------------------------------------------------- */
 
-/* logvar = lo + softplus(a), a = (hi - softplus(hi - r)) - lo, of n outputs of one row.
- * below = sigmoid(hi - r) and above = sigmoid(a) are its slopes; NULL: not computed. */
+/* logvar = lo + softplus(a), a = (hi - softplus(hi - r)) - lo, of n outputs with these bounds (n).
+ * below = sigmoid(hi - r) and above = sigmoid(a) are its slopes; both NULL: not computed. */
 static void bound_logvar(int n, const float *r, const float *hi, const float *lo, float *below, float *above,
                          float *logvar)
 {
-    for (int j = 0; j < n; j++)
-        logvar[j] = hi[j] - r[j];
+    for (int k = 0; k < n; k++)
+        logvar[k] = hi[k] - r[k];
     if (below)
-        rv_vector_sigmoid(n, logvar, below);
-    rv_vector_softplus(n, logvar, logvar);
-    for (int j = 0; j < n; j++)
-        logvar[j] = (hi[j] - logvar[j]) - lo[j];
+        rv_vector_softplus_slope(n, logvar, logvar, below);
+    else
+        rv_vector_softplus(n, logvar, logvar);
+    for (int k = 0; k < n; k++)
+        logvar[k] = (hi[k] - logvar[k]) - lo[k];
     if (above)
-        rv_vector_sigmoid(n, logvar, above);
-    rv_vector_softplus(n, logvar, logvar);
-    for (int j = 0; j < n; j++)
-        logvar[j] += lo[j];
+        rv_vector_softplus_slope(n, logvar, logvar, above);
+    else
+        rv_vector_softplus(n, logvar, logvar);
+    for (int k = 0; k < n; k++)
+        logvar[k] += lo[k];
 }
 
-/* Sum of (mu - y)^2 exp(-logvar) + logvar over the rows of n outputs from number `from` on, n <= COLUMNS, and the
- * gradient of its mean over all outputs: d_out (rows, 2 n_out), grad at hi and lo. */
-static double likelihood(const rv_member_shape *shape, const float *params, int rows, const float *out, const float *y,
-                         int from, int n, float *d_out, float *grad)
+/* Vector code wants long arrays and a row has few outputs, so those of several rows are laid end to end:
+ * a tile is (rows, n), the n outputs from number `from` on. */
+typedef struct tile {
+    int from, n, rows;
+    float hi[TILE], lo[TILE]; /* (rows, n) the bounds, the same in every row */
+} tile;
+
+static void tile_init(const rv_member_shape *shape, const float *params, int from, tile *out)
+{
+    out->from = from;
+    out->n = shape->n_out - from < TILE ? shape->n_out - from : TILE;
+    out->rows = TILE / out->n;
+    for (int i = 0; i < out->rows; i++)
+        for (int j = 0; j < out->n; j++) {
+            out->hi[i * out->n + j] = params[shape->hi + from + j];
+            out->lo[i * out->n + j] = params[shape->lo + from + j];
+        }
+}
+
+/* x (rows, n) from rows of `width` */
+static void take(int rows, int n, const float *restrict from, int width, float *restrict x)
+{
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < n; j++)
+            x[(int64_t)i * n + j] = from[(int64_t)i * width + j];
+}
+
+static void put(int rows, int n, const float *restrict x, int width, float *restrict to)
+{
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < n; j++)
+            to[(int64_t)i * width + j] = x[(int64_t)i * n + j];
+}
+
+/* sums over the tiles of a batch, in the order of the rows */
+typedef struct tile_sums {
+    double loss[TILE], d_hi[TILE], d_lo[TILE];
+} tile_sums;
+
+/* What a tile adds to the sums, and the gradient in place of mu and r, (n) each. */
+static void tile_loss(int n, const tile *t, float scale, float *mu, float *r, const float *y, tile_sums *sums)
+{
+    float logvar[TILE];
+    float inverse[TILE];
+    float below[TILE];
+    float above[TILE];
+    bound_logvar(n, r, t->hi, t->lo, below, above, logvar);
+    for (int k = 0; k < n; k++)
+        inverse[k] = -logvar[k];
+    rv_vector_exp(n, inverse, inverse);
+    for (int k = 0; k < n; k++) {
+        float error = mu[k] - y[k];
+        float weighted = error * inverse[k];
+        float d_logvar = scale * (1 - error * weighted);
+        float d_a = d_logvar * above[k];
+        float d_r = d_a * below[k];
+        sums->loss[k] += (double)error * (double)weighted + (double)logvar[k];
+        sums->d_hi[k] += (double)(d_a - d_r);
+        sums->d_lo[k] += (double)(d_logvar - d_a);
+        mu[k] = 2 * scale * weighted;
+        r[k] = d_r;
+    }
+}
+
+/* Sum of (mu - y)^2 exp(-logvar) + logvar over the rows of the outputs of a tile, and the gradient of its mean over all
+ * outputs: d_out (rows, 2 n_out), grad at hi and lo. */
+static double likelihood(const rv_member_shape *shape, const tile *t, int rows, const float *out, const float *y,
+                         float *d_out, float *grad)
 {
     const int n_out = shape->n_out;
-    const float *hi = params + shape->hi + from;
-    const float *lo = params + shape->lo + from;
     const float scale = (float)(1.0 / ((double)rows * n_out));
-    double d_hi[COLUMNS] = {0};
-    double d_lo[COLUMNS] = {0};
-    double sum = 0;
-    for (int i = 0; i < rows; i++) {
-        const int64_t at = (int64_t)i * n_out;
-        const float *mu = out + 2 * at + from;
-        const float *target = y + at + from;
-        float *d_mu = d_out + 2 * at + from;
-        float *d_r = d_mu + n_out;
-        float logvar[COLUMNS];
-        float inverse[COLUMNS];
-        float below[COLUMNS];
-        float above[COLUMNS];
-        bound_logvar(n, mu + n_out, hi, lo, below, above, logvar);
-        for (int j = 0; j < n; j++)
-            inverse[j] = -logvar[j];
-        rv_vector_exp(n, inverse, inverse);
-        for (int j = 0; j < n; j++) {
-            float error = mu[j] - target[j];
-            float weighted = error * inverse[j];
-            float d_logvar = scale * (1 - error * weighted);
-            float d_a = d_logvar * above[j];
-            sum += (double)error * (double)weighted + (double)logvar[j];
-            d_mu[j] = 2 * scale * weighted;
-            d_r[j] = d_a * below[j];
-            d_hi[j] += (double)(d_a - d_r[j]);
-            d_lo[j] += (double)(d_logvar - d_a);
+    tile_sums sums = {{0}, {0}, {0}};
+    for (int i = 0; i < rows; i += t->rows) {
+        const int n_rows = rows - i < t->rows ? rows - i : t->rows;
+        const int64_t at = (int64_t)i * n_out + t->from;
+        const int64_t at_mu = at + (int64_t)i * n_out;
+        float mu[TILE];
+        float r[TILE];
+        float target[TILE];
+        take(n_rows, t->n, out + at_mu, 2 * n_out, mu);
+        take(n_rows, t->n, out + at_mu + n_out, 2 * n_out, r);
+        take(n_rows, t->n, y + at, n_out, target);
+        tile_loss(n_rows * t->n, t, scale, mu, r, target, &sums);
+        put(n_rows, t->n, mu, 2 * n_out, d_out + at_mu);
+        put(n_rows, t->n, r, 2 * n_out, d_out + at_mu + n_out);
+    }
+    double loss = 0;
+    for (int j = 0; j < t->n; j++) {
+        double d_hi = 0;
+        double d_lo = 0;
+        for (int k = j; k < t->rows * t->n; k += t->n) {
+            loss += sums.loss[k];
+            d_hi += sums.d_hi[k];
+            d_lo += sums.d_lo[k];
         }
+        grad[shape->hi + t->from + j] = (float)d_hi;
+        grad[shape->lo + t->from + j] = (float)d_lo;
     }
-    for (int j = 0; j < n; j++) {
-        grad[shape->hi + from + j] = (float)d_hi[j];
-        grad[shape->lo + from + j] = (float)d_lo[j];
-    }
-    return sum;
+    return loss;
 }
 
 /* Adds decay w to grad; returns the sum of squares: DECAY_LANES partial sums over DECAY_BLOCK entries in float,
@@ -250,9 +310,10 @@ double rv_member_loss(const rv_model_cfg *cfg, const rv_member_shape *shape, con
     const rv_mlp *mlp = &shape->mlp;
     const float *out = rv_mlp_forward(mlp, params, rows, x, tape);
     double loss = 0;
-    for (int from = 0; from < shape->n_out; from += COLUMNS) {
-        int n = shape->n_out - from < COLUMNS ? shape->n_out - from : COLUMNS;
-        loss += likelihood(shape, params, rows, out, y, from, n, d_out, grad);
+    for (int from = 0; from < shape->n_out; from += TILE) {
+        tile t;
+        tile_init(shape, params, from, &t);
+        loss += likelihood(shape, &t, rows, out, y, d_out, grad);
     }
     loss /= (double)rows * shape->n_out;
     rv_mlp_backward(mlp, params, rows, x, tape, d_out, grad, 0, NULL);
@@ -285,10 +346,17 @@ void rv_member_predict(const rv_member_shape *shape, const float *published, int
     for (int64_t i = 0; i < rows; i++)
         normalise(n_in, x + i * n_in, published + shape->mean, published + shape->std, scratch + i * n_in);
     const float *out = rv_mlp_forward(&shape->mlp, published, rows, scratch, tape);
-    for (int64_t i = 0; i < rows; i++) {
-        const float *row = out + 2 * i * n_out;
-        memcpy(mean + i * n_out, row, (size_t)n_out * sizeof *mean);
-        bound_logvar(n_out, row + n_out, published + shape->hi, published + shape->lo, NULL, NULL, logvar + i * n_out);
+    take(rows, n_out, out, 2 * n_out, mean);
+    for (int from = 0; from < n_out; from += TILE) {
+        tile t;
+        tile_init(shape, published, from, &t);
+        for (int i = 0; i < rows; i += t.rows) {
+            const int n_rows = rows - i < t.rows ? rows - i : t.rows;
+            float r[TILE];
+            take(n_rows, t.n, out + 2 * (int64_t)i * n_out + n_out + from, 2 * n_out, r);
+            bound_logvar(n_rows * t.n, r, t.hi, t.lo, NULL, NULL, r);
+            put(n_rows, t.n, r, n_out, logvar + (int64_t)i * n_out + from);
+        }
     }
 }
 
@@ -372,6 +440,9 @@ static void gather(rv_member *m, int n, const uint32_t *index)
     const int n_out = m->shape.n_out;
     for (int64_t i = 0; i < n; i++) {
         const float *row = m->rows + (int64_t)index[i] * r->width;
+        const float *ahead = m->rows + (int64_t)index[i + AHEAD < n ? i + AHEAD : n - 1] * r->width;
+        for (int j = 0; j < r->width; j += CACHE_LINE)
+            __builtin_prefetch(ahead + j);
         float *y = m->y + i * n_out;
         normalise(n_in, row, m->params + m->shape.mean, m->params + m->shape.std, m->x + i * n_in);
         y[0] = row[r->reward];

@@ -216,8 +216,9 @@ static void check_gradient(int n_obs, int n_act, int64_t hidden, int rows)
 static void test_gradient(void)
 {
     check_gradient(N_OBS, N_ACT, 16, 64);
-    /* more outputs than the loss handles at once */
+    /* more than the loss handles at once: rows, and outputs */
     check_gradient(70, 1, 6, 8);
+    check_gradient(520, 1, 2, 2);
 }
 
 /* the change has variance 3 to 4 slope^2 = 3 to 4 */
@@ -274,6 +275,39 @@ static double softplus(double x)
     return fmax(x, 0) + log1p(exp(-fabs(x)));
 }
 
+/* rv_member_predict against its equations in double; raw (rows, n_in) */
+static void check_predict(const rv_member_shape *s, float *published, int rows, const float *raw)
+{
+    rv_mlp_tape tape;
+    RV_TEST_OK(rv_mlp_tape_create(&s->mlp, rows, &tape));
+    float *x = floats(rows * s->n_in);
+    float *scratch = floats(rows * s->n_in);
+    float *mean = floats(rows * s->n_out);
+    float *logvar = floats(rows * s->n_out);
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < s->n_in; j++)
+            x[i * s->n_in + j] = (raw[i * s->n_in + j] - published[s->mean + j]) / published[s->std + j];
+    /* bounds that bite: with the first ones softplus is almost linear */
+    for (int j = 0; j < s->n_out; j++) {
+        published[s->hi + j] = (float)(0.2 * (j % 7));
+        published[s->lo + j] = (float)(-1 + 0.2 * (j % 5));
+    }
+    rv_member_predict(s, published, rows, raw, &tape, scratch, mean, logvar);
+    const float *out = rv_mlp_forward(&s->mlp, published, rows, x, &tape);
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < s->n_out; j++) {
+            double hi = (double)published[s->hi + j];
+            double lo = (double)published[s->lo + j];
+            double want = lo + softplus(hi - softplus(hi - (double)out[2 * i * s->n_out + s->n_out + j]) - lo);
+            RV_TEST_NEAR(1, &logvar[i * s->n_out + j], &want, 1e-6, 1e-6);
+            CU_ASSERT_EQUAL(mean[i * s->n_out + j], out[2 * i * s->n_out + j]);
+        }
+    float *all[] = {x, scratch, mean, logvar};
+    for (int i = 0; i < 4; i++)
+        free_at(&all[i]);
+    rv_mlp_tape_clear(&tape);
+}
+
 static void test_predict(void)
 {
     enum { ROWS = 5 };
@@ -282,36 +316,38 @@ static void test_predict(void)
     fit(&b, 0, 3);
     float *published = floats(s->n_published);
     rv_member_publish(b.member, published);
-    rv_mlp_tape tape;
-    RV_TEST_OK(rv_mlp_tape_create(&s->mlp, ROWS, &tape));
-    float x[ROWS * N_IN];
     float raw[ROWS * N_IN];
-    float scratch[ROWS * N_IN];
-    float mean[ROWS * N_OUT];
-    float logvar[ROWS * N_OUT];
     for (int i = 0; i < ROWS; i++)
-        for (int j = 0; j < N_IN; j++) {
+        for (int j = 0; j < N_IN; j++)
             raw[i * N_IN + j] = b.rows[i * s->row.width + j];
-            x[i * N_IN + j] = (raw[i * N_IN + j] - published[s->mean + j]) / published[s->std + j];
-        }
-    /* bounds that bite: with the first ones softplus is almost linear */
-    for (int j = 0; j < N_OUT; j++) {
-        published[s->hi + j] = (float)(0.2 * j);
-        published[s->lo + j] = (float)(-1 + 0.2 * j);
-    }
-    rv_member_predict(s, published, ROWS, raw, &tape, scratch, mean, logvar);
-    const float *out = rv_mlp_forward(&s->mlp, published, ROWS, x, &tape);
-    for (int i = 0; i < ROWS; i++)
-        for (int j = 0; j < N_OUT; j++) {
-            double hi = (double)published[s->hi + j];
-            double lo = (double)published[s->lo + j];
-            double want = lo + softplus(hi - softplus(hi - (double)out[2 * i * N_OUT + N_OUT + j]) - lo);
-            RV_TEST_NEAR(1, &logvar[i * N_OUT + j], &want, 1e-6, 1e-6);
-            CU_ASSERT_EQUAL(mean[i * N_OUT + j], out[2 * i * N_OUT + j]);
-        }
+    check_predict(s, published, ROWS, raw);
     free_at(&published);
-    rv_mlp_tape_clear(&tape);
     clear_bench(&b);
+}
+
+/* more than is handled at once: rows, and outputs */
+static void test_predict_many(void)
+{
+    static const struct {
+        int n_obs, rows;
+    } cases[] = {{17, 100}, {600, 3}};
+    const rv_model_cfg cfg = make_cfg();
+    for (int k = 0; k < 2; k++) {
+        rv_member_shape s;
+        RV_TEST_OK(rv_member_shape_init(&cfg, cases[k].n_obs, 1, &s));
+        float *published = floats(s.n_published);
+        float *raw = floats(cases[k].rows * s.n_in);
+        rv_rng rng = rv_rng_at(SEED, RV_STREAM_TEST, 3, 0);
+        for (int64_t i = 0; i < s.n_published; i++)
+            published[i] = (float)(0.2 * rv_rng_normal(&rng));
+        for (int j = 0; j < s.n_in; j++)
+            published[s.std + j] = (float)(0.5 + rv_rng_uniform(&rng));
+        for (int i = 0; i < cases[k].rows * s.n_in; i++)
+            raw[i] = (float)rv_rng_normal(&rng);
+        check_predict(&s, published, cases[k].rows, raw);
+        free_at(&raw);
+        free_at(&published);
+    }
 }
 
 static void test_statistics(void)
@@ -668,6 +704,6 @@ static void test_errors(void)
 }
 
 RV_TEST_MAIN("member", {"shape", test_shape}, {"gradient", test_gradient}, {"linear", test_linear},
-             {"predict", test_predict}, {"statistics", test_statistics}, {"split", test_split}, {"watch", test_watch},
-             {"kept", test_kept}, {"elites", test_elites}, {"retrain", test_retrain}, {"repeat", test_repeat},
-             {"visit", test_visit}, {"errors", test_errors})
+             {"predict", test_predict}, {"predict many", test_predict_many}, {"statistics", test_statistics},
+             {"split", test_split}, {"watch", test_watch}, {"kept", test_kept}, {"elites", test_elites},
+             {"retrain", test_retrain}, {"repeat", test_repeat}, {"visit", test_visit}, {"errors", test_errors})
