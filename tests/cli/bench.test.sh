@@ -53,7 +53,7 @@ for script in run oversubscribe shards whole_loop; do
 done
 
 # the check on invented results: all floors hold; one does not; one was not measured
-python3 - "$run" <<'PYTHON' || bad "--check"
+python3 - "$run" 2>err <<'PYTHON' || bad "--check: $(tail -n 1 err)"
 import argparse
 import importlib.machinery
 import importlib.util
