@@ -1,13 +1,13 @@
 /* bench.c - the benchmarks of this project as one process that is asked for one repeat at a time; tests/bench/run asks.
  *
  *   reverie_bench --list                the benchmarks: name, unit, flop, bytes (of one thing), help; between tabs
- *   reverie_bench [--kernels NAME]      NAME: auto, avx2 or avx512 (math/kernels.h)
+ *   reverie_bench [INSTRUCTIONS]        auto, avx2 or avx512 (the setting kernels.instructions)
  *
- * The second form prints "ready", the kernel set and OpenBLAS's own, between tabs; then for each name that comes in on
- * a line: "ok", the processor's seconds and the clock's seconds for one thing; or "unavailable" or "error" and a text.
- * A repeat is as many runs as fill REPEAT_S seconds, at least one. Whatever needs warming up (memory that is touched
- * for the first time, the number of runs) is done when a name comes for the first time; runs so short that others' data
- * in the caches would show are preceded by one that does not count.
+ * The second form prints "ready", the kernels in use and OpenBLAS's own, between tabs; then for each name that comes in
+ * on a line: "ok", the processor's seconds and the clock's seconds for one thing; or "unavailable" or "error" and a
+ * text. A repeat is as many runs as fill REPEAT_S seconds, at least one. Whatever needs warming up (memory that is
+ * touched for the first time, the number of runs) is done when a name comes for the first time; runs so short that
+ * others' data in the caches would show are preceded by one that does not count.
  */
 #include "tests/bench/bench.h"
 
@@ -145,11 +145,23 @@ static void answer(const char *name)
     (void)fflush(stdout);
 }
 
-static rv_status serve(const char *kernels)
+static rv_status choose(const char *instructions)
+{
+    rv_kernels_cfg cfg;
+    RV_TRY(rv_field_defaults(rv_kernels_cfg_fields, &cfg));
+    rv_status status = rv_field_parse(rv_field_find(rv_kernels_cfg_fields, "instructions"), instructions, &cfg);
+    if (status != RV_OK)
+        return rv_error_prefix(status, "kernels");
+    return rv_kernels_choose(&cfg);
+}
+
+static rv_status serve(const char *instructions)
 {
     char line[NAME];
-    RV_TRY(rv_kernels_choose(kernels));
-    printf("ready\t%s\t%s\n", rv_instructions_names[rv_kernels_instructions()], rv_gemm_kernel_name());
+    char kernels[RV_FIELD_TEXT];
+    RV_TRY(choose(instructions));
+    rv_kernels_describe(kernels);
+    printf("ready\t%s\t%s\n", kernels, rv_gemm_kernel_name());
     (void)fflush(stdout);
     while (fgets(line, sizeof line, stdin)) {
         line[strcspn(line, "\n")] = '\0';
@@ -173,12 +185,11 @@ int main(int argc, char **argv)
                    states[i].row->bytes, states[i].row->help);
         return 0;
     }
-    bool has_kernels = argc == 3 && strcmp(argv[1], "--kernels") == 0;
-    if (argc != 1 && !has_kernels) {
-        (void)fprintf(stderr, "usage: reverie_bench --list | [--kernels auto|avx2|avx512]\n");
+    if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
+        (void)fprintf(stderr, "usage: reverie_bench --list | [auto|avx2|avx512]\n");
         return 64;
     }
-    rv_status status = serve(has_kernels ? argv[2] : "auto");
+    rv_status status = serve(argc == 2 ? argv[1] : "auto");
     if (status != RV_OK)
         (void)fprintf(stderr, "reverie_bench: %s\n", rv_error_last()->text);
     return rv_status_exit_code(status);

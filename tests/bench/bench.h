@@ -27,7 +27,7 @@ struct bench {
 extern const bench bench_ceilings[], bench_math[], bench_learn[], bench_env[];
 
 /** The work of benchmarks on plain arrays. */
-enum { BENCH_ARRAYS = 4 };
+enum { BENCH_ARRAYS = 5 };
 typedef struct bench_arrays {
     const bench *row;
     int64_t n[BENCH_ARRAYS];

@@ -1,7 +1,9 @@
 /* bench_math.c - the kernels: products of the dense layers that learning uses, elementwise functions, the optimiser.
  *
- * A layer is called IN-OUT and has 256 rows: x (256, IN), w (IN, OUT), y (256, OUT).
+ * A layer is called IN-OUT and has 256 rows: x (256, IN), w (IN, OUT), y (256, OUT). Each product is measured as bare
+ * OpenBLAS (gemm/...) and as what the networks call (dense/...: with bias, activation or its slope in the same pass).
  */
+#include "math/dense.h"
 #include "math/gemm.h"
 #include "math/vector.h"
 #include "nn/adam.h"
@@ -15,12 +17,14 @@ typedef struct layer {
     int in, out;
 } layer;
 
-enum { X, W, Y };
+enum { X, W, Y, MORE };
 
 static rv_status layer_setup(const bench *row, void **work)
 {
     const layer *l = row->args;
-    const int64_t n[BENCH_ARRAYS] = {[X] = ROWS * l->in, [W] = l->in * l->out, [Y] = ROWS * l->out};
+    const int64_t widest = l->in > l->out ? l->in : l->out;
+    const int64_t n[BENCH_ARRAYS] = {
+        [X] = ROWS * l->in, [W] = l->in * l->out, [Y] = ROWS * l->out, [MORE] = (ROWS + 1) * widest};
     return bench_arrays_create(row, n, work);
 }
 
@@ -51,6 +55,41 @@ static rv_status gemm_input_grad(void *work)
     return RV_OK;
 }
 
+/* y = relu(x w + b) */
+static rv_status dense_forward(void *work)
+{
+    const bench_arrays *a = work;
+    const layer *l = a->row->args;
+    rv_dense_forward(RV_RELU, ROWS, l->in, l->out, a->p[X], a->p[W], a->p[MORE], a->p[Y], NULL);
+    return RV_OK;
+}
+
+/* y = swish(x w + b), and its slope */
+static rv_status dense_forward_swish(void *work)
+{
+    const bench_arrays *a = work;
+    const layer *l = a->row->args;
+    rv_dense_forward(RV_SWISH, ROWS, l->in, l->out, a->p[X], a->p[W], a->p[MORE], a->p[Y], a->p[MORE] + l->out);
+    return RV_OK;
+}
+
+static rv_status dense_weight_grad(void *work)
+{
+    const bench_arrays *a = work;
+    const layer *l = a->row->args;
+    rv_dense_weight_grad(ROWS, l->in, l->out, a->p[X], a->p[Y], a->p[W], a->p[MORE]);
+    return RV_OK;
+}
+
+/* behind a relu, whose output is x */
+static rv_status dense_input_grad(void *work)
+{
+    const bench_arrays *a = work;
+    const layer *l = a->row->args;
+    rv_dense_input_grad(RV_RELU, ROWS, l->in, l->out, a->p[Y], a->p[W], a->p[X], a->p[MORE]);
+    return RV_OK;
+}
+
 #define PRODUCT(kind, what, in, out)                                                                                   \
     {                                                                                                                  \
 #kind "/" #in "-" #out "/" #what, "GFLOP/s", #what " of a dense layer of 256 rows", 1,                         \
@@ -61,7 +100,8 @@ static rv_status gemm_input_grad(void *work)
     }
 
 #define PRODUCT_ROWS(in, out)                                                                                          \
-    PRODUCT(gemm, forward, in, out), PRODUCT(gemm, weight_grad, in, out), PRODUCT(gemm, input_grad, in, out)
+    PRODUCT(gemm, forward, in, out), PRODUCT(dense, forward, in, out), PRODUCT(gemm, weight_grad, in, out),            \
+        PRODUCT(dense, weight_grad, in, out), PRODUCT(gemm, input_grad, in, out), PRODUCT(dense, input_grad, in, out)
 
 /* ---- elementwise ---- */
 
@@ -102,7 +142,7 @@ typedef void (*vector_function)(int, const float *, float *);
 
 static rv_status params_setup(const bench *row, void **work)
 {
-    const int64_t n[BENCH_ARRAYS] = {PARAMS, PARAMS, PARAMS, PARAMS};
+    const int64_t n[BENCH_ARRAYS] = {PARAMS, PARAMS, PARAMS, PARAMS, PARAMS};
     RV_TRY(bench_arrays_create(row, n, work));
     bench_arrays *a = *work;
     for (int64_t i = 0; i < PARAMS; i++)
@@ -114,6 +154,13 @@ static rv_status adam_run(void *work)
 {
     bench_arrays *a = work;
     rv_adam_step(3e-4, ++a->step, PARAMS, a->p[0], a->p[1], a->p[2], a->p[3]);
+    return RV_OK;
+}
+
+static rv_status adam_target_run(void *work)
+{
+    bench_arrays *a = work;
+    rv_adam_step_target(3e-4, ++a->step, PARAMS, a->p[0], a->p[1], a->p[2], a->p[3], 0.005, a->p[4]);
     return RV_OK;
 }
 
@@ -131,7 +178,8 @@ const bench bench_math[] = {
     PRODUCT_ROWS(256, 12),  /* head of the actor */
     PRODUCT_ROWS(256, 1),   /* head of a critic */
     PRODUCT_ROWS(200, 200), /* a member of the ensemble */
-    PRODUCT_ROWS(200, 36),  /* its head */
+    PRODUCT(dense, forward_swish, 200, 200),
+    PRODUCT_ROWS(200, 36), /* its head */
     VECTOR(exp),
     VECTOR(tanh),
     VECTOR(softplus),
@@ -140,6 +188,8 @@ const bench bench_math[] = {
      bench_arrays_destroy, NULL},
     {"nn/adam", "GB/s", "rv_adam_step on 217871 parameters: 4 arrays read, 3 written", PARAMS, 0, 28, params_setup,
      adam_run, bench_arrays_destroy, NULL},
+    {"nn/adam_target", "GB/s", "rv_adam_step_target on 217871 parameters: 5 arrays read, 4 written", PARAMS, 0, 36,
+     params_setup, adam_target_run, bench_arrays_destroy, NULL},
     {"nn/polyak", "GB/s", "rv_polyak on 217871 parameters: 2 arrays read, 1 written", PARAMS, 0, 12, params_setup,
      polyak_run, bench_arrays_destroy, NULL},
     {0},
