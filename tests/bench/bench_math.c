@@ -164,13 +164,6 @@ static rv_status adam_target_run(void *work)
     return RV_OK;
 }
 
-static rv_status polyak_run(void *work)
-{
-    const bench_arrays *a = work;
-    rv_polyak(0.005, PARAMS, a->p[0], a->p[1]);
-    return RV_OK;
-}
-
 const bench bench_math[] = {
     PRODUCT_ROWS(17, 256), /* actor of HalfCheetah */
     PRODUCT_ROWS(23, 256), /* its critics */
@@ -190,7 +183,5 @@ const bench bench_math[] = {
      adam_run, bench_arrays_destroy, NULL},
     {"nn/adam_target", "GB/s", "rv_adam_step_target on 217871 parameters: 5 arrays read, 4 written", PARAMS, 0, 36,
      params_setup, adam_target_run, bench_arrays_destroy, NULL},
-    {"nn/polyak", "GB/s", "rv_polyak on 217871 parameters: 2 arrays read, 1 written", PARAMS, 0, 12, params_setup,
-     polyak_run, bench_arrays_destroy, NULL},
     {0},
 };
