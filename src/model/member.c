@@ -189,11 +189,12 @@ static void tile_init(const rv_member_shape *shape, const float *params, int fro
     out->from = from;
     out->n = shape->n_out - from < TILE ? shape->n_out - from : TILE;
     out->rows = TILE / out->n;
-    for (int i = 0; i < out->rows; i++)
-        for (int j = 0; j < out->n; j++) {
-            out->hi[i * out->n + j] = params[shape->hi + from + j];
-            out->lo[i * out->n + j] = params[shape->lo + from + j];
-        }
+    int j = 0;
+    for (int k = 0; k < TILE; k++) {
+        out->hi[k] = params[shape->hi + from + j];
+        out->lo[k] = params[shape->lo + from + j];
+        j = j + 1 < out->n ? j + 1 : 0;
+    }
 }
 
 /* x (rows, n) from rows of `width` */
@@ -249,13 +250,13 @@ static double likelihood(const rv_member_shape *shape, const tile *t, int rows, 
     const int n_out = shape->n_out;
     const float scale = (float)(1.0 / ((double)rows * n_out));
     tile_sums sums = {{0}, {0}, {0}};
+    float mu[TILE] = {0};
+    float r[TILE] = {0};
+    float target[TILE] = {0};
     for (int i = 0; i < rows; i += t->rows) {
         const int n_rows = rows - i < t->rows ? rows - i : t->rows;
         const int64_t at = (int64_t)i * n_out + t->from;
         const int64_t at_mu = at + (int64_t)i * n_out;
-        float mu[TILE];
-        float r[TILE];
-        float target[TILE];
         take(n_rows, t->n, out + at_mu, 2 * n_out, mu);
         take(n_rows, t->n, out + at_mu + n_out, 2 * n_out, r);
         take(n_rows, t->n, y + at, n_out, target);
@@ -346,13 +347,13 @@ void rv_member_predict(const rv_member_shape *shape, const float *published, int
     for (int64_t i = 0; i < rows; i++)
         normalise(n_in, x + i * n_in, published + shape->mean, published + shape->std, scratch + i * n_in);
     const float *out = rv_mlp_forward(&shape->mlp, published, rows, scratch, tape);
+    float r[TILE] = {0};
     take(rows, n_out, out, 2 * n_out, mean);
     for (int from = 0; from < n_out; from += TILE) {
         tile t;
         tile_init(shape, published, from, &t);
         for (int i = 0; i < rows; i += t.rows) {
             const int n_rows = rows - i < t.rows ? rows - i : t.rows;
-            float r[TILE];
             take(n_rows, t.n, out + 2 * (int64_t)i * n_out + n_out + from, 2 * n_out, r);
             bound_logvar(n_rows * t.n, r, t.hi, t.lo, NULL, NULL, r);
             put(n_rows, t.n, r, n_out, logvar + (int64_t)i * n_out + from);
