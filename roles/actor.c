@@ -14,7 +14,7 @@ typedef struct env_unit {
     rv_env *env;
     unsigned char *env_state; /* (rv_env_state_size) where a checkpoint finds it */
     float *obs;               /* (n_obs) present observation */
-    float *rows;              /* (tick_steps / count, row.width) transitions of the tick */
+    float *rows;              /* (tick_steps / count, row.width) transitions of the tick, in shared memory */
     int64_t n_rows;
     int64_t episode; /* episodes begun, -1 before the first */
     double episode_return;
@@ -38,7 +38,6 @@ static void actor_destroy(void *role)
         rv_env_destroy(&u->env);
         rv_mem_free(&u->env_state);
         rv_mem_free(&u->obs);
-        rv_mem_free(&u->rows);
     }
     rv_mem_free(&a->units);
     rv_mem_free(&a->noise);
@@ -54,7 +53,7 @@ static rv_status create_unit(const rv_context *ctx, int number, env_unit *u)
     RV_TRY(rv_env_create(ctx->spec->name, &u->env));
     RV_TRY(RV_NEW(u->env_state, rv_env_state_size(u->env)));
     RV_TRY(RV_NEW(u->obs, ctx->spec->n_obs));
-    return RV_NEW(u->rows, ctx->cfg->schedule.tick_steps / ctx->cfg->env.count * ctx->row.width);
+    return RV_SHARED_NEW(ctx->shared, u->rows, ctx->cfg->schedule.tick_steps / ctx->cfg->env.count * ctx->row.width);
 }
 
 static rv_status actor_create(rv_context *ctx, void **out)

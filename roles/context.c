@@ -26,6 +26,19 @@ rv_frame rv_context_frame(const rv_context *ctx, rv_role_id role, int unit, cons
     return frame;
 }
 
+/* the node's leader takes the memory; all see it */
+static rv_status share_real(rv_context *ctx, size_t n_bytes)
+{
+    rv_world *w = ctx->world;
+    void **bases = NULL;
+    RV_TRY(RV_NEW(bases, w->node_size));
+    rv_status status = rv_world_share(w, w->node_rank == 0 ? n_bytes : 0, bases);
+    if (status == RV_OK)
+        ctx->board.real = bases[0];
+    rv_mem_free(&bases);
+    return status;
+}
+
 static rv_status create_board(rv_context *ctx)
 {
     const rv_config *cfg = ctx->cfg;
@@ -35,7 +48,7 @@ static rv_status create_board(rv_context *ctx)
     size_t row_bytes = (size_t)ctx->row.width * sizeof(float);
     bool acts = rv_layout_hosts(l, RV_ACTOR, me) || rv_layout_hosts(l, RV_EVALUATOR, me);
     bool imagines = rv_layout_hosts(l, RV_ROLLOUT, me);
-    RV_TRY(rv_world_share(ctx->world, (size_t)cfg->schedule.total_steps * row_bytes, (void **)&b->real));
+    RV_TRY(share_real(ctx, (size_t)cfg->schedule.total_steps * row_bytes));
     RV_TRY(rv_mem_alloc((size_t)cfg->schedule.tick_steps, row_bytes, (void **)&b->incoming));
     if (acts || imagines)
         RV_TRY(RV_NEW(b->policy, ctx->actor_net.n_params));
@@ -74,7 +87,9 @@ rv_status rv_context_create(const rv_config *cfg, const rv_layout *layout, rv_wo
     RV_TRY_GOTO(rv_policy_net_init(ctx->row.n_obs, ctx->row.n_act, (int)cfg->policy.hidden_layers,
                                    (int)cfg->policy.hidden, &ctx->actor_net),
                 fail);
-    RV_TRY_GOTO(rv_exchange_create(world, rv_edge_posts(layout), &ctx->exchange), fail);
+    RV_TRY_GOTO(rv_shared_create(world, &ctx->shared), fail);
+    RV_TRY_GOTO(rv_exchange_create(world, ctx->shared, rv_edge_posts(layout, world), &ctx->exchange), fail);
+    RV_TRY_GOTO(rv_exchange_create(world, ctx->shared, rv_edge_posts_within(layout, world), &ctx->within), fail);
     RV_TRY_GOTO(create_board(ctx), fail);
     *out = ctx;
     return RV_OK;
@@ -95,5 +110,7 @@ void rv_context_destroy(rv_context **context)
         rv_imagined_destroy(&ctx->board.imagined[s]);
     rv_mem_free(&ctx->board.imagined);
     rv_exchange_destroy(&ctx->exchange);
+    rv_exchange_destroy(&ctx->within);
+    rv_shared_destroy(&ctx->shared);
     rv_mem_free(context);
 }

@@ -15,14 +15,26 @@ static const struct {
     [RV_POLICY_WEIGHTS] = {RV_POLICY, &rv_role_policy},
 };
 
-int rv_edge_posts(const rv_layout *layout)
+static int count_own(const rv_layout *layout, rv_role_id role, int rank)
 {
-    int n = layout->n_ranks; /* the learner, to every rank */
-    n += layout->n_units[RV_ACTOR] * layout->n_ranks;
-    n += layout->n_units[RV_MODEL] * layout->n_ranks;
-    n += layout->n_units[RV_ROLLOUT];
-    n += (layout->n_units[RV_POLICY] + layout->n_units[RV_EVALUATOR]) * layout->n_ranks;
+    int n = 0;
+    for (int u = 0; u < layout->n_units[role]; u++)
+        n += layout->owner[role][u] == rank;
     return n;
+}
+
+int rv_edge_posts(const rv_layout *layout, const rv_world *world)
+{
+    int n = layout->n_ranks; /* the learner */
+    n += count_own(layout, RV_ACTOR, world->rank) * world->n_nodes;
+    n += count_own(layout, RV_MODEL, world->rank) * layout->n_ranks;
+    n += count_own(layout, RV_ROLLOUT, world->rank);
+    return n;
+}
+
+int rv_edge_posts_within(const rv_layout *layout, const rv_world *world)
+{
+    return layout->n_ranks + count_own(layout, RV_POLICY, world->rank);
 }
 
 bool rv_edge_due(rv_product product, const rv_tick *tick)
@@ -149,12 +161,12 @@ rv_status rv_edge_take(rv_context *ctx, rv_product product, const rv_tick *tick)
 
 rv_status rv_edge_share(rv_context *ctx, rv_role_id role, double *values)
 {
-    return rv_exchange_share(ctx->exchange, SHARE + (int)role, ctx->layout->n_units[role], ctx->layout->owner[role],
+    return rv_exchange_share(ctx->within, SHARE + (int)role, ctx->layout->n_units[role], ctx->layout->owner[role],
                              values);
 }
 
-rv_status rv_edge_sum(rv_context *ctx, rv_role_id role, float *const *parts, int64_t n, float *scratch, float *sum)
+rv_status rv_edge_sum_create(const rv_context *ctx, rv_role_id role, int64_t n_max, rv_tree_sum **out)
 {
-    return rv_exchange_tree_sum(ctx->exchange, SUM, ctx->layout->n_units[role], ctx->layout->owner[role], parts, n,
-                                scratch, sum);
+    return rv_tree_sum_create(ctx->world, ctx->shared, ctx->within, SUM, ctx->layout->n_units[role],
+                              ctx->layout->owner[role], n_max, out);
 }

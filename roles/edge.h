@@ -7,15 +7,16 @@
  *   POLICY    policy, the learner        ranks with actors, blocks, episodes  board.policy
  *
  * An edge posts all that this rank's units made, takes all that its roles read, in the order of unit numbers, and
- * ends when its posts are gone. Nothing depends on the order in which messages come in.
+ * ends when its posts are gone: then all readers have them. Nothing depends on the order in which messages come in.
  */
 #pragma once
 #include "roles/role.h"
 
 typedef enum rv_product { RV_REAL, RV_MEMBERS, RV_BRANCHES, RV_POLICY_WEIGHTS, RV_N_PRODUCTS } rv_product;
 
-/** Messages of one edge that a rank may have under way. */
-int rv_edge_posts(const rv_layout *layout);
+/** Messages that a rank may have under way: at the edges of a tick, and inside a stage. */
+int rv_edge_posts(const rv_layout *layout, const rv_world *world);
+int rv_edge_posts_within(const rv_layout *layout, const rv_world *world);
 
 /** Is the product made in this tick? */
 bool rv_edge_due(rv_product product, const rv_tick *tick);
@@ -29,5 +30,6 @@ rv_status rv_edge_take(rv_context *ctx, rv_product product, const rv_tick *tick)
 /** One value per unit of a role, known to the units' ranks, to all of them. values (units of the role). */
 rv_status rv_edge_share(rv_context *ctx, rv_role_id role, double *values);
 
-/** Sum of one vector per unit of a role in the fixed order of exchange.h. */
-rv_status rv_edge_sum(rv_context *ctx, rv_role_id role, float *const *parts, int64_t n, float *scratch, float *sum);
+/** Set up the sum of one vector of up to n_max floats per unit of a role, which must have units here. One role of a
+ * rank may have a sum. */
+rv_status rv_edge_sum_create(const rv_context *ctx, rv_role_id role, int64_t n_max, rv_tree_sum **out);

@@ -11,7 +11,7 @@ typedef struct model {
     int n_units;
     int numbers[RV_FIT_MEMBERS];
     rv_member *members[RV_FIT_MEMBERS];
-    float *published; /* (n_units, n_published) */
+    float *published; /* (n_units, n_published) in shared memory */
     size_t n_published;
 } model;
 
@@ -20,7 +20,6 @@ static void model_destroy(void *role)
     model *m = role;
     for (int i = 0; i < m->n_units; i++)
         rv_member_destroy(&m->members[i]);
-    rv_mem_free(&m->published);
     rv_mem_free(&m);
 }
 
@@ -31,13 +30,11 @@ static rv_status model_create(rv_context *ctx, void **out)
     RV_TRY(RV_NEW(m, 1));
     m->n_units = rv_context_units(ctx, RV_MODEL, m->numbers);
     m->n_published = (size_t)ctx->member_shape.n_published;
-    RV_TRY_GOTO(RV_NEW(m->published, (size_t)m->n_units * m->n_published), fail);
-    for (int i = 0; i < m->n_units; i++) {
+    RV_TRY_GOTO(RV_SHARED_NEW(ctx->shared, m->published, (size_t)m->n_units * m->n_published), fail);
+    for (int i = 0; i < m->n_units; i++)
         RV_TRY_GOTO(rv_member_create(&ctx->cfg->model, &ctx->member_shape, (uint64_t)ctx->cfg->root.seed, m->numbers[i],
                                      ctx->cfg->schedule.total_steps, &m->members[i]),
                     fail);
-        rv_member_publish(m->members[i], m->published + (size_t)i * m->n_published);
-    }
     *out = m;
     return RV_OK;
 fail:
@@ -81,10 +78,8 @@ static rv_status model_work(void *role, rv_context *ctx, const rv_tick *tick)
         RV_TRY(rv_edge_share(ctx, RV_MODEL, holdout));
         over = rv_fit_watch_epoch(&watch, holdout);
     }
-    for (int i = 0; i < m->n_units; i++) {
+    for (int i = 0; i < m->n_units; i++)
         RV_TRY(rv_member_fit_end(m->members[i], &holdout[m->numbers[i]]));
-        rv_member_publish(m->members[i], m->published + (size_t)i * m->n_published);
-    }
     RV_TRY(rv_edge_share(ctx, RV_MODEL, holdout));
     for (int i = 0; i < m->n_units; i++)
         RV_TRY(report(ctx, m, i, tick, epoch, train[i], holdout));
@@ -97,8 +92,10 @@ static const void *model_offer(void *role, int unit, size_t *n_bytes)
     int i = 0;
     while (m->numbers[i] != unit)
         i++;
+    float *published = m->published + (size_t)i * m->n_published;
+    rv_member_publish(m->members[i], published);
     *n_bytes = m->n_published * sizeof(float);
-    return m->published + (size_t)i * m->n_published;
+    return published;
 }
 
 static rv_status show_member(void *unit, rv_visit visit, void *user)
@@ -118,14 +115,6 @@ static void model_state(void *role, int i, rv_unit_state *out)
     snprintf(out->name, sizeof out->name, "member_%d", m->numbers[i]);
 }
 
-static rv_status model_restored(void *role)
-{
-    model *m = role;
-    for (int i = 0; i < m->n_units; i++)
-        rv_member_publish(m->members[i], m->published + (size_t)i * m->n_published);
-    return RV_OK;
-}
-
 const rv_role rv_role_model = {
     .id = RV_MODEL,
     .create = model_create,
@@ -134,5 +123,4 @@ const rv_role rv_role_model = {
     .offer = model_offer,
     .n_states = model_n_states,
     .state = model_state,
-    .restored = model_restored,
 };

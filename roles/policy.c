@@ -16,28 +16,24 @@ typedef struct policy {
     rv_sac *sac;
     rv_sac_shard *work; /* work space, one shard after the other */
     int n_units;
-    int *numbers;         /* (n_units) shards of this rank */
-    int rows;             /* of one shard's batch */
-    float *batch;         /* (n_units, rows, row.width) */
-    float *noise;         /* (n_units, 2, rows, n_act) of the critic's and the actor's step */
-    float **parts;        /* (shards) gradients of own shards, NULL for others */
-    float *sum, *scratch; /* (gradient size) */
-    double *imagined;     /* (shards) rows in all shards' imagined buffers, in this tick */
+    int *numbers;     /* (n_units) shards of this rank */
+    int rows;         /* of one shard's batch */
+    float *batch;     /* (n_units, rows, row.width) */
+    float *noise;     /* (n_units, 2, rows, n_act) of the critic's and the actor's step */
+    rv_tree_sum *sum; /* of the shards' gradients */
+    float *published; /* (n_actor) in shared memory */
+    double *imagined; /* (shards) rows in all shards' imagined buffers, in this tick */
 } policy;
 
 static void policy_destroy(void *role)
 {
     policy *p = role;
-    for (int s = 0; p->parts && s < p->ctx->layout->n_units[RV_POLICY]; s++)
-        rv_mem_free(&p->parts[s]);
     rv_sac_destroy(&p->sac);
     rv_sac_shard_destroy(&p->work);
     rv_mem_free(&p->numbers);
     rv_mem_free(&p->batch);
     rv_mem_free(&p->noise);
-    rv_mem_free(&p->parts);
-    rv_mem_free(&p->sum);
-    rv_mem_free(&p->scratch);
+    rv_tree_sum_destroy(&p->sum);
     rv_mem_free(&p->imagined);
     rv_mem_free(&p);
 }
@@ -58,12 +54,9 @@ static rv_status policy_create(rv_context *ctx, void **out)
     RV_TRY_GOTO(RV_NEW(p->noise, p->n_units * 2 * p->rows * ctx->row.n_act), fail);
     int64_t critic = rv_sac_critic_grad_size(p->sac);
     int64_t actor = rv_sac_actor_grad_size(p->sac);
-    int64_t n_grad = critic > actor ? critic : actor;
-    RV_TRY_GOTO(RV_NEW(p->parts, cfg->shards), fail);
-    for (int i = 0; i < p->n_units; i++)
-        RV_TRY_GOTO(RV_NEW(p->parts[p->numbers[i]], n_grad), fail);
-    RV_TRY_GOTO(RV_NEW(p->sum, n_grad), fail);
-    RV_TRY_GOTO(RV_NEW(p->scratch, n_grad), fail);
+    RV_TRY_GOTO(rv_edge_sum_create(ctx, RV_POLICY, critic > actor ? critic : actor, &p->sum), fail);
+    if (p->numbers[0] == 0)
+        RV_TRY_GOTO(RV_SHARED_NEW(ctx->shared, p->published, p->sac->n_actor), fail);
     RV_TRY_GOTO(RV_NEW(p->imagined, cfg->shards), fail);
     *out = p;
     return RV_OK;
@@ -101,28 +94,39 @@ static void draw(const rv_context *ctx, policy *p, int i, int64_t update, const 
     rv_vector_normal(&noise, 2 * p->rows * r->n_act, p->noise + i * 2 * p->rows * r->n_act);
 }
 
+static void draw_batches(const rv_context *ctx, policy *p, int64_t update, const rv_tick *tick)
+{
+    for (int i = 0; i < p->n_units; i++)
+        draw(ctx, p, i, update, tick);
+}
+
+/* One update, from batches that are drawn already. The next ones are drawn while other ranks finish the actor's
+ * gradient, when this update needs its own no more. */
 static rv_status update(rv_context *ctx, policy *p, int64_t number, const rv_tick *tick, double *losses)
 {
     int n_noise = p->rows * ctx->row.n_act;
     int64_t n_critic = rv_sac_critic_grad_size(p->sac);
     int64_t n_actor = rv_sac_actor_grad_size(p->sac);
-    for (int i = 0; i < p->n_units; i++) {
-        draw(ctx, p, i, number, tick);
+    const float *grad = NULL;
+    for (int i = 0; i < p->n_units; i++)
         rv_sac_critic_grad(p->sac, p->work, p->batch + i * p->rows * ctx->row.width, p->noise + i * 2 * n_noise,
-                           p->parts[p->numbers[i]]);
-    }
-    RV_TRY(rv_edge_sum(ctx, RV_POLICY, p->parts, n_critic, p->scratch, p->sum));
-    rv_sac_critic_apply(p->sac, p->sum);
+                           rv_tree_sum_part(p->sum, p->numbers[i]));
+    RV_TRY(rv_tree_sum_begin(p->sum, n_critic));
+    RV_TRY(rv_tree_sum_end(p->sum, &grad));
+    rv_sac_critic_apply(p->sac, grad);
     for (int k = 0; k < RV_SAC_CRITIC_EXTRA; k++)
-        losses[k] += (double)p->sum[n_critic - RV_SAC_CRITIC_EXTRA + k];
+        losses[k] += (double)grad[n_critic - RV_SAC_CRITIC_EXTRA + k];
 
     for (int i = 0; i < p->n_units; i++)
         rv_sac_actor_grad(p->sac, p->work, p->batch + i * p->rows * ctx->row.width, p->noise + (i * 2 + 1) * n_noise,
-                          p->parts[p->numbers[i]]);
-    RV_TRY(rv_edge_sum(ctx, RV_POLICY, p->parts, n_actor, p->scratch, p->sum));
-    rv_sac_actor_apply(p->sac, p->sum);
+                          rv_tree_sum_part(p->sum, p->numbers[i]));
+    RV_TRY(rv_tree_sum_begin(p->sum, n_actor));
+    if (number + 1 < tick->first_update + tick->n_updates)
+        draw_batches(ctx, p, number + 1, tick);
+    RV_TRY(rv_tree_sum_end(p->sum, &grad));
+    rv_sac_actor_apply(p->sac, grad);
     for (int k = 0; k < RV_SAC_ACTOR_EXTRA; k++)
-        losses[RV_SAC_CRITIC_EXTRA + k] += (double)p->sum[n_actor - RV_SAC_ACTOR_EXTRA + k];
+        losses[RV_SAC_CRITIC_EXTRA + k] += (double)grad[n_actor - RV_SAC_ACTOR_EXTRA + k];
     return RV_OK;
 }
 
@@ -163,6 +167,7 @@ static rv_status policy_work(void *role, rv_context *ctx, const rv_tick *tick)
     if (tick->n_updates == 0)
         return RV_OK;
     RV_TRY(count_imagined(ctx, p));
+    draw_batches(ctx, p, tick->first_update, tick);
     for (int64_t k = 0; k < tick->n_updates; k++)
         RV_TRY(update(ctx, p, tick->first_update + k, tick, losses));
     RV_CHECK(rv_vector_is_finite(p->sac->n_params, p->sac->params), RV_E_NONFINITE,
@@ -178,7 +183,8 @@ static const void *policy_offer(void *role, int unit, size_t *n_bytes)
     policy *p = role;
     (void)unit;
     *n_bytes = (size_t)p->sac->n_actor * sizeof(float);
-    return p->sac->params;
+    memcpy(p->published, p->sac->params, *n_bytes);
+    return p->published;
 }
 
 static rv_status show_learner(void *unit, rv_visit visit, void *user)

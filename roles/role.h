@@ -6,7 +6,7 @@
  */
 #pragma once
 #include "base/file.h"
-#include "comm/exchange.h"
+#include "comm/tree_sum.h"
 #include "data/imagined.h"
 #include "env/env.h"
 #include "feed/feed.h"
@@ -36,7 +36,9 @@ typedef struct rv_context {
     rv_member_shape member_shape;
     rv_mlp actor_net;
     rv_world *world;
-    rv_exchange *exchange;
+    rv_shared *shared;     /* what others on the node read: reserved by create, there afterwards */
+    rv_exchange *exchange; /* what changes hands at edges */
+    rv_exchange *within;   /* and inside a stage: posts of an edge may be under way meanwhile */
     struct rv_coordinator *coordinator;
     rv_feed_push *push; /* where this rank's metric frames go */
     rv_board board;
@@ -55,17 +57,19 @@ typedef struct rv_unit_state {
 /** A role. Each function but create gets what create made. */
 typedef struct rv_role {
     rv_role_id id;
-    /** Set up the units of this rank. */
+    /** Set up the units of this rank. What they publish lies in memory reserved from ctx->shared, which is there once
+     * all roles are created: create cannot write to it. */
     rv_status (*create)(rv_context *ctx, void **out);
     void (*destroy)(void *role);
     /** Work of one tick. */
     rv_status (*work)(void *role, rv_context *ctx, const rv_tick *tick);
-    /** What a unit of this rank publishes after the work: bytes that stay untouched until the edge is over. */
+    /** What a unit of this rank publishes after the work: bytes that stay untouched until the edge is over. Pipelined,
+     * that is the tick's: other roles of this rank work in between. */
     const void *(*offer)(void *role, int unit, size_t *n_bytes);
     /** Units with state: their count, and number i of them. Loading goes in this order. NULL: no state. */
     int (*n_states)(void *role);
     void (*state)(void *role, int i, rv_unit_state *out);
-    /** Called once all states are loaded, so that `offer` shows what was published before. NULL: nothing to do. */
+    /** Called once all states are loaded. NULL: nothing to do. */
     rv_status (*restored)(void *role);
 } rv_role;
 

@@ -11,7 +11,7 @@ typedef struct rollout {
     rv_branch *branch; /* work space, one block after the other */
     int64_t capacity;  /* rows of a block, at most */
     int width;
-    float *rows;     /* (n_units, capacity, width) */
+    float *rows;     /* (n_units, capacity, width) in shared memory */
     int64_t *n_rows; /* (n_units) */
 } rollout;
 
@@ -20,7 +20,6 @@ static void rollout_destroy(void *role)
     rollout *r = role;
     rv_branch_destroy(&r->branch);
     rv_mem_free(&r->numbers);
-    rv_mem_free(&r->rows);
     rv_mem_free(&r->n_rows);
     rv_mem_free(&r);
 }
@@ -34,7 +33,7 @@ static rv_status rollout_create(rv_context *ctx, void **out)
     r->capacity = ctx->cfg->rollout.block * rv_schedule_length(&ctx->schedule, ctx->cfg->schedule.total_steps);
     RV_TRY_GOTO(RV_NEW(r->numbers, ctx->layout->n_units[RV_ROLLOUT]), fail);
     r->n_units = rv_context_units(ctx, RV_ROLLOUT, r->numbers);
-    RV_TRY_GOTO(RV_NEW(r->rows, r->n_units * r->capacity * r->width), fail);
+    RV_TRY_GOTO(RV_SHARED_NEW(ctx->shared, r->rows, r->n_units * r->capacity * r->width), fail);
     RV_TRY_GOTO(RV_NEW(r->n_rows, r->n_units), fail);
     RV_TRY_GOTO(rv_branch_create(&ctx->cfg->rollout, &ctx->member_shape, &ctx->actor_net, ctx->spec,
                                  ctx->cfg->model.known_reward, &r->branch),

@@ -17,17 +17,26 @@ static const struct {
     {&rv_role_evaluator, RV_N_PRODUCTS},
 };
 
-/* all products of a tick, or of one stage, change hands */
-static rv_status edge(rv_loop *loop, const rv_tick *tick, int first, int last)
+static bool is_due(int stage, const rv_tick *tick)
 {
-    rv_context *ctx = loop->ctx;
+    return stages[stage].product != RV_N_PRODUCTS && rv_edge_due(stages[stage].product, tick);
+}
+
+/* what this rank made in a stage is on its way */
+static rv_status post(rv_loop *loop, const rv_tick *tick, int stage)
+{
+    if (is_due(stage, tick))
+        RV_TRY(rv_edge_post(loop->ctx, stages[stage].product, loop->roles[stages[stage].role->id]));
+    return RV_OK;
+}
+
+/* all products of these stages change hands; they are posted */
+static rv_status take(rv_loop *loop, const rv_tick *tick, int first, int last)
+{
     for (int s = first; s <= last; s++)
-        if (stages[s].product != RV_N_PRODUCTS && rv_edge_due(stages[s].product, tick))
-            RV_TRY(rv_edge_post(ctx, stages[s].product, loop->roles[stages[s].role->id]));
-    for (int s = first; s <= last; s++)
-        if (stages[s].product != RV_N_PRODUCTS && rv_edge_due(stages[s].product, tick))
-            RV_TRY(rv_edge_take(ctx, stages[s].product, tick));
-    return rv_exchange_finish(ctx->exchange);
+        if (is_due(s, tick))
+            RV_TRY(rv_edge_take(loop->ctx, stages[s].product, tick));
+    return rv_exchange_finish(loop->ctx->exchange);
 }
 
 static rv_status work(rv_loop *loop, const rv_tick *tick, int stage)
@@ -72,11 +81,11 @@ static rv_status run_tick(rv_loop *loop, const rv_tick *tick)
     bool lockstep = loop->ctx->cfg->schedule.mode == RV_LOCKSTEP;
     for (int s = 0; s < RV_N_ROLES; s++) {
         RV_TRY(work(loop, tick, s));
-        if (!lockstep && s < RV_N_ROLES - 1)
-            continue;
         double edge_start = rv_clock_now();
         double edge_waited = world->wait_s;
-        RV_TRY(edge(loop, tick, lockstep ? s : 0, s));
+        RV_TRY(post(loop, tick, s));
+        if (lockstep || s == RV_N_ROLES - 1)
+            RV_TRY(take(loop, tick, lockstep ? s : 0, s));
         at_edges += rv_clock_now() - edge_start;
         waited_at_edges += world->wait_s - edge_waited;
     }
@@ -100,11 +109,14 @@ rv_status rv_loop_create(rv_context *ctx, bool resume, rv_loop *out)
     const rv_tick weights = {.fit = true, .n_updates = 1};
     *out = (rv_loop){.ctx = ctx};
     RV_TRY(create_roles(out));
+    RV_TRY(rv_shared_open(ctx->shared));
     if (resume)
         RV_TRY(rv_persist_load(out));
     for (int s = 0; s < RV_N_ROLES; s++)
-        if (stages[s].product == RV_MEMBERS || stages[s].product == RV_POLICY_WEIGHTS)
-            RV_TRY(edge(out, &weights, s, s));
+        if (stages[s].product == RV_MEMBERS || stages[s].product == RV_POLICY_WEIGHTS) {
+            RV_TRY(post(out, &weights, s));
+            RV_TRY(take(out, &weights, s, s));
+        }
     return RV_OK;
 }
 

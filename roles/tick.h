@@ -1,7 +1,7 @@
 /* tick.h - the loop that every rank runs, written once: stages, edges, clocks, checkpoints, stopping.
  *
  *   lockstep:   for each stage A, M, I, P: work, then its edge          then E
- *   pipelined:  work of all stages that this rank hosts, then all edges
+ *   pipelined:  work of all stages that this rank hosts, each posting what it made, then all edges
  *
  * At the end of a tick the ranks agree whether somebody was asked to stop; a checkpoint is written when it is due, on
  * a stop, and at the end of the run.

@@ -4,6 +4,8 @@
 #include "base/memory.h"
 #include "comm/world_mpi.h"
 
+#include <errno.h>
+#include <immintrin.h>
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
@@ -28,24 +30,38 @@ bool rv_world_is_rank(void)
 static rv_status find_nodes(rv_world *w)
 {
     int leader = w->rank;
+    int *n_ranks = NULL; /* (size) found so far on each node */
     RV_MPI(MPI_Comm_split_type(w->mpi->world, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &w->mpi->node));
     RV_MPI(MPI_Comm_rank(w->mpi->node, &w->node_rank));
     RV_MPI(MPI_Comm_size(w->mpi->node, &w->node_size));
     RV_MPI(MPI_Bcast(&leader, 1, MPI_INT, 0, w->mpi->node));
     RV_TRY(RV_NEW(w->node_of, w->size));
+    RV_TRY(RV_NEW(w->node_rank_of, w->size));
     RV_TRY(RV_NEW(w->leader_of, w->size));
+    RV_TRY(RV_NEW(n_ranks, w->size));
     RV_MPI(MPI_Allgather(&leader, 1, MPI_INT, w->node_of, 1, MPI_INT, w->mpi->world));
     /* leaders, which are lowest ranks, become node numbers in the order in which they appear */
-    for (int r = 0; r < w->size; r++)
-        if (w->node_of[r] == r)
+    for (int r = 0; r < w->size; r++) {
+        leader = w->node_of[r];
+        if (leader == r)
             w->leader_of[w->n_nodes++] = r;
-    for (int r = 0; r < w->size; r++)
-        for (int node = 0; node < w->n_nodes; node++)
-            if (w->node_of[r] == w->leader_of[node]) {
-                w->node_of[r] = node;
-                break;
-            }
+        w->node_of[r] = leader == r ? w->n_nodes - 1 : w->node_of[leader];
+        w->node_rank_of[r] = n_ranks[w->node_of[r]]++;
+    }
+    rv_mem_free(&n_ranks);
     w->node = w->node_of[w->rank];
+    return RV_OK;
+}
+
+/* the cores that the node's ranks may use together: each may be bound to some of them */
+static rv_status count_cores(rv_world *w)
+{
+    cpu_set_t cores;
+    CPU_ZERO(&cores);
+    RV_CHECK(sched_getaffinity(0, sizeof cores, &cores) == 0, RV_E_OS, "cannot read the cores of this process: %s",
+             strerror(errno));
+    RV_MPI(MPI_Allreduce(MPI_IN_PLACE, &cores, (int)sizeof cores, MPI_BYTE, MPI_BOR, w->mpi->node));
+    w->has_cores = w->node_size <= CPU_COUNT(&cores);
     return RV_OK;
 }
 
@@ -62,7 +78,8 @@ static rv_status open_world(rv_world *w)
     RV_MPI(MPI_Comm_size(w->mpi->world, &w->size));
     gethostname(w->host, sizeof w->host - 1);
     prctl(PR_SET_TIMERSLACK, 1000UL); /* nanoseconds: short sleeps stay short */
-    return find_nodes(w);
+    RV_TRY(find_nodes(w));
+    return count_cores(w);
 }
 
 rv_status rv_world_create(rv_world **out)
@@ -70,10 +87,8 @@ rv_status rv_world_create(rv_world **out)
     rv_world *w = NULL;
     RV_TRY(RV_NEW(w, 1));
     rv_status status = RV_NEW(w->mpi, 1);
-    if (status == RV_OK) {
-        w->mpi->shared = MPI_WIN_NULL;
+    if (status == RV_OK)
         status = open_world(w);
-    }
     if (status != RV_OK) {
         rv_mem_free(&w->mpi);
         rv_mem_free(&w);
@@ -88,14 +103,16 @@ void rv_world_destroy(rv_world **world)
     rv_world *w = *world;
     if (!w)
         return;
-    if (w->mpi->shared != MPI_WIN_NULL) {
-        MPI_Win_unlock_all(w->mpi->shared);
-        MPI_Win_free(&w->mpi->shared);
+    for (int i = 0; i < w->mpi->n_windows; i++) {
+        MPI_Win_unlock_all(w->mpi->windows[i]);
+        MPI_Win_free(&w->mpi->windows[i]);
     }
+    rv_mem_free(&w->mpi->windows);
     MPI_Comm_free(&w->mpi->node);
     MPI_Comm_free(&w->mpi->world);
     MPI_Finalize();
     rv_mem_free(&w->node_of);
+    rv_mem_free(&w->node_rank_of);
     rv_mem_free(&w->leader_of);
     rv_mem_free(&w->mpi);
     rv_mem_free(world);
@@ -135,15 +152,52 @@ rv_status rv_world_wait(rv_world *world, MPI_Request *request, MPI_Status *mpi_s
     return RV_OK;
 }
 
-rv_status rv_world_probe(rv_world *world, int source, int tag, MPI_Message *message, MPI_Status *mpi_status)
+/* other first, but only looked at: what is named tag came before it, and is seen by now */
+static rv_status probe(rv_world *world, int source, int tag, int other, int *found, MPI_Message *message,
+                       MPI_Status *mpi_status)
+{
+    int is_other = 0;
+    if (other >= 0)
+        RV_MPI(MPI_Iprobe(source, other, world->mpi->world, &is_other, MPI_STATUS_IGNORE));
+    RV_MPI(MPI_Improbe(source, tag, world->mpi->world, found, message, mpi_status));
+    if (!*found && is_other)
+        RV_MPI(MPI_Improbe(source, other, world->mpi->world, found, message, mpi_status));
+    return RV_OK;
+}
+
+rv_status rv_world_probe(rv_world *world, int source, int tag, int other, MPI_Message *message, MPI_Status *mpi_status)
 {
     int found = 0;
     int n_tries = 0;
     double start = rv_clock_now();
     for (;;) {
-        RV_MPI(MPI_Improbe(source, tag, world->mpi->world, &found, message, mpi_status));
+        RV_TRY(probe(world, source, tag, other, &found, message, mpi_status));
         if (found)
             break;
+        back_off(&n_tries);
+    }
+    world->wait_s += rv_clock_now() - start;
+    return RV_OK;
+}
+
+static bool has_reached(const atomic_uint_fast64_t *count, uint64_t at_least)
+{
+    return atomic_load_explicit(count, memory_order_acquire) >= at_least;
+}
+
+rv_status rv_world_wait_count(rv_world *world, const atomic_uint_fast64_t *count, uint64_t at_least)
+{
+    const double spin_s = 30e-6;
+    int n_tries = 0;
+    int ignored = 0;
+    if (has_reached(count, at_least))
+        return RV_OK;
+    double start = rv_clock_now();
+    while (world->has_cores && !has_reached(count, at_least) && rv_clock_now() - start < spin_s)
+        _mm_pause();
+    while (!has_reached(count, at_least)) {
+        /* who is waited for may himself wait for a message of this rank that is still on its way */
+        RV_MPI(MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, world->mpi->world, &ignored, MPI_STATUS_IGNORE));
         back_off(&n_tries);
     }
     world->wait_s += rv_clock_now() - start;
@@ -173,33 +227,45 @@ rv_status rv_world_gather(rv_world *world, const void *bytes, size_t n, void *ou
     return rv_world_wait(world, &request, MPI_STATUS_IGNORE);
 }
 
-rv_status rv_world_node_barrier(rv_world *world)
+static rv_status sync_windows(const rv_world *world)
 {
-    MPI_Request request;
-    if (world->mpi->shared != MPI_WIN_NULL)
-        RV_MPI(MPI_Win_sync(world->mpi->shared));
-    RV_MPI(MPI_Ibarrier(world->mpi->node, &request));
-    RV_TRY(rv_world_wait(world, &request, MPI_STATUS_IGNORE));
-    if (world->mpi->shared != MPI_WIN_NULL)
-        RV_MPI(MPI_Win_sync(world->mpi->shared));
+    for (int i = 0; i < world->mpi->n_windows; i++)
+        RV_MPI(MPI_Win_sync(world->mpi->windows[i]));
     return RV_OK;
 }
 
-rv_status rv_world_share(rv_world *world, size_t bytes, void **base)
+rv_status rv_world_node_barrier(rv_world *world)
 {
-    void *mine = NULL;
-    void *leaders = NULL;
-    MPI_Aint size = 0;
+    MPI_Request request;
+    RV_TRY(sync_windows(world));
+    RV_MPI(MPI_Ibarrier(world->mpi->node, &request));
+    RV_TRY(rv_world_wait(world, &request, MPI_STATUS_IGNORE));
+    return sync_windows(world);
+}
+
+static char *at_cache_line(void *p)
+{
+    return (char *)(((uintptr_t)p + RV_ALIGN - 1) & ~(uintptr_t)(RV_ALIGN - 1));
+}
+
+rv_status rv_world_share(rv_world *world, size_t bytes, void **bases)
+{
+    struct rv_world_mpi *mpi = world->mpi;
+    int n = mpi->n_windows;
     int unit = 0;
-    RV_CHECK(world->mpi->shared == MPI_WIN_NULL, RV_E_INTERNAL, "a world shares one block of memory");
-    RV_MPI(MPI_Win_allocate_shared(world->node_rank == 0 ? (MPI_Aint)bytes : 0, 1, MPI_INFO_NULL, world->mpi->node,
-                                   &mine, &world->mpi->shared));
-    RV_MPI(MPI_Win_set_errhandler(world->mpi->shared, MPI_ERRORS_RETURN));
-    RV_MPI(MPI_Win_shared_query(world->mpi->shared, 0, &size, &unit, &leaders));
-    RV_MPI(MPI_Win_lock_all(MPI_MODE_NOCHECK, world->mpi->shared));
-    if (world->node_rank == 0)
-        memset(leaders, 0, bytes);
+    void *base = NULL;
+    MPI_Aint size = 0;
+    MPI_Win window;
+    RV_TRY(rv_mem_resize((size_t)n, (size_t)n + 1, sizeof(MPI_Win), (void **)&mpi->windows));
+    RV_MPI(MPI_Win_allocate_shared((MPI_Aint)(bytes + RV_ALIGN), 1, MPI_INFO_NULL, mpi->node, &base, &window));
+    mpi->windows[mpi->n_windows++] = window;
+    RV_MPI(MPI_Win_set_errhandler(window, MPI_ERRORS_RETURN));
+    RV_MPI(MPI_Win_lock_all(MPI_MODE_NOCHECK, window));
+    memset(at_cache_line(base), 0, bytes);
     RV_TRY(rv_world_node_barrier(world));
-    *base = leaders;
+    for (int r = 0; r < world->node_size; r++) {
+        RV_MPI(MPI_Win_shared_query(window, r, &size, &unit, &base));
+        bases[r] = at_cache_line(base);
+    }
     return RV_OK;
 }

@@ -1,7 +1,7 @@
 /* world.h - the ranks of a run: who they are, which share a node, and how they wait.
  *
- * One MPI thread per rank. Every wait is MPI_Test with a short back-off sleep, so that a waiting rank leaves its core
- * to others. Errors of MPI come back as status (RV_E_INTERNAL with MPI's own text).
+ * One MPI thread per rank. Every wait looks again and again, and yields or sleeps in between, so that a waiting rank
+ * leaves its core to others. Errors of MPI come back as status (RV_E_INTERNAL with MPI's own text).
  */
 #pragma once
 #include "base/status.h"
@@ -15,8 +15,10 @@ typedef struct rv_world {
     int node; /* nodes are numbered by their lowest rank */
     int n_nodes;
     int node_rank, node_size;
-    int *node_of;   /* (size) */
-    int *leader_of; /* (n_nodes) lowest rank of each node: it writes the node's shared memory */
+    int *node_of;      /* (size) */
+    int *node_rank_of; /* (size) number of a rank among those of its node, in rank order */
+    int *leader_of;    /* (n_nodes) lowest rank of each node: it writes the node's real rows */
+    bool has_cores;    /* the node has a core for each of its ranks, so a short wait may spin */
     char host[RV_WORLD_HOST];
     double wait_s; /* seconds spent waiting for others, for the time ledger */
     struct rv_world_mpi *mpi;
@@ -46,6 +48,7 @@ rv_status rv_world_gather(rv_world *world, const void *bytes, size_t n, void *ou
 /** All ranks of this node have come here, and see what the others wrote to shared memory before. */
 rv_status rv_world_node_barrier(rv_world *world);
 
-/** Memory that all ranks of a node see: the leader allocates, *base is the same memory everywhere on the node, zeroed.
- * A world has one such block. Collective over the node. */
-rv_status rv_world_share(rv_world *world, size_t bytes, void **base);
+/** Memory that all ranks of a node see, zeroed: this rank asks for some bytes (0 is fine, on every node rank its own
+ * number), and bases[r], at a cache line, is what the node's rank r asked for. It lives as long as the world.
+ * Collective over the node. @param[out] bases (node_size) */
+rv_status rv_world_share(rv_world *world, size_t bytes, void **bases);

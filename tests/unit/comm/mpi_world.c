@@ -69,9 +69,10 @@ static void broadcast_comes_from_rank_0(rv_world *w)
 static void ranks_of_a_node_share_memory(rv_world *w)
 {
     enum { WORDS = 1000, ROUNDS = 20 };
-    int64_t *shared = NULL;
+    void *bases[16];
     size_t n = (size_t)WORDS * (size_t)w->size;
-    MUST(rv_world_share(w, n * sizeof *shared, (void **)&shared));
+    MUST(rv_world_share(w, w->rank == 0 ? n * sizeof(int64_t) : 0, bases));
+    int64_t *shared = bases[0];
     int64_t n_zero = 0;
     for (size_t i = 0; i < n; i++)
         n_zero += shared[i] == 0;
@@ -89,8 +90,28 @@ static void ranks_of_a_node_share_memory(rv_world *w)
         CHECK(n_right == (int64_t)n);
         MUST(rv_world_node_barrier(w));
     }
-    void *second = NULL;
-    CHECK(rv_world_share(w, 8, &second) == RV_E_INTERNAL && second == NULL);
+}
+
+/* every rank's own memory, of unlike sizes, read by all; a second block leaves the first one alone */
+static void each_rank_shares_its_own(rv_world *w)
+{
+    void *blocks[2][16];
+    for (int b = 0; b < 2; b++) {
+        size_t n = (size_t)(w->rank * 5000 + b);
+        MUST(rv_world_share(w, n, blocks[b]));
+        memset(blocks[b][w->rank], 10 * b + w->rank + 1, n);
+    }
+    MUST(rv_world_node_barrier(w));
+    for (int b = 0; b < 2; b++)
+        for (int r = 0; r < w->size; r++) {
+            const unsigned char *bytes = blocks[b][r];
+            int n_right = 0;
+            CHECK((uintptr_t)bytes % RV_ALIGN == 0);
+            for (int i = 0; i < r * 5000 + b; i++)
+                n_right += bytes[i] == 10 * b + r + 1;
+            CHECK(n_right == r * 5000 + b);
+        }
+    MUST(rv_world_node_barrier(w));
 }
 
 /* the time in a wait is counted, and the core is left to others meanwhile */
@@ -110,4 +131,5 @@ MPI_TEST_MAIN({"who is where", who_is_where}, {"gather is in rank order", gather
               {"max is over all ranks", max_is_over_all_ranks},
               {"broadcast comes from rank 0", broadcast_comes_from_rank_0},
               {"ranks of a node share memory", ranks_of_a_node_share_memory},
+              {"each rank shares its own", each_rank_shares_its_own},
               {"waits are counted and cheap", waits_are_counted_and_cheap})

@@ -14,6 +14,8 @@ typedef struct bench {
     rv_context ctx;
     float real[(REAL + 1) * WIDTH_MAX];
     int owner[MOST_SHARDS];
+    int node_of[MOST_SHARDS];
+    rv_shared *shared;
     policy *p;
 } bench;
 
@@ -44,9 +46,15 @@ static void set_up(bench *b, int shards, int n_ranks)
     b->layout.owner[RV_POLICY] = b->owner;
     for (int s = 0; s < shards; s++)
         b->owner[s] = s % n_ranks;
+    for (int r = 0; r < n_ranks; r++)
+        b->node_of[r] = r;
+    b->world.node_of = b->node_of;
+    b->world.node = n_ranks - 1;
     b->world.rank = n_ranks - 1;
     b->world.size = n_ranks;
+    RV_TEST_OK(rv_shared_create(&b->world, &b->shared));
     b->ctx = (rv_context){.cfg = &b->cfg, .layout = &b->layout, .world = &b->world, .row = rv_row_of(3, 1)};
+    b->ctx.shared = b->shared;
     for (int i = 0; i <= REAL; i++) {
         b->real[i * b->ctx.row.width] = (float)i;
         b->real[i * b->ctx.row.width + b->ctx.row.reward] = i < REAL ? 1 : -1;
@@ -54,6 +62,7 @@ static void set_up(bench *b, int shards, int n_ranks)
     b->ctx.board.real = b->real;
     RV_TEST_OK(RV_NEW(b->ctx.board.imagined, shards));
     RV_TEST_OK(rv_role_policy.create(&b->ctx, &role));
+    RV_TEST_OK(rv_shared_open(b->shared));
     b->p = role;
     for (int s = 0; s < shards; s++)
         if (b->owner[s] == b->world.rank) {
@@ -65,6 +74,7 @@ static void set_up(bench *b, int shards, int n_ranks)
 static void tear_down(bench *b)
 {
     rv_role_policy.destroy(b->p);
+    rv_shared_destroy(&b->shared);
     for (int s = 0; s < b->layout.n_units[RV_POLICY]; s++)
         rv_imagined_destroy(&b->ctx.board.imagined[s]);
     rv_mem_free(&b->ctx.board.imagined);
