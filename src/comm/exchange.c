@@ -117,8 +117,8 @@ static bool is_on_node(const rv_world *w, int rank)
 rv_status rv_exchange_send(rv_exchange *x, int to, int product, int unit, const void *bytes, size_t n)
 {
     rv_world *w = x->world;
-    int tag = tag_of(product, unit);
     RV_TRY(check_name(product, unit));
+    int tag = tag_of(product, unit);
     RV_CHECK(n <= INT_MAX, RV_E_INTERNAL, "a message of %zu bytes (product %d, unit %d)", n, product, unit);
     RV_CHECK(x->n_requests < x->max_posts && x->n_local < x->max_posts, RV_E_INTERNAL, "more than %d posts at an edge",
              x->max_posts);
