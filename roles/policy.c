@@ -100,33 +100,51 @@ static void draw_batches(const rv_context *ctx, policy *p, int64_t update, const
         draw(ctx, p, i, update, tick);
 }
 
+static rv_status critic_grads(policy *p)
+{
+    int width = p->ctx->row.width;
+    int n_act = p->ctx->row.n_act;
+    float *grad = NULL;
+    for (int i = 0; i < p->n_units; i++) {
+        RV_TRY(rv_tree_sum_part(p->sum, p->numbers[i], &grad));
+        rv_sac_critic_grad(p->sac, p->work, p->batch + i * p->rows * width, p->noise + 2 * i * p->rows * n_act, grad);
+    }
+    return rv_tree_sum_begin(p->sum, rv_sac_critic_grad_size(p->sac));
+}
+
+static rv_status actor_grads(policy *p)
+{
+    int width = p->ctx->row.width;
+    int n_act = p->ctx->row.n_act;
+    float *grad = NULL;
+    for (int i = 0; i < p->n_units; i++) {
+        RV_TRY(rv_tree_sum_part(p->sum, p->numbers[i], &grad));
+        rv_sac_actor_grad(p->sac, p->work, p->batch + i * p->rows * width, p->noise + (2 * i + 1) * p->rows * n_act,
+                          grad);
+    }
+    return rv_tree_sum_begin(p->sum, rv_sac_actor_grad_size(p->sac));
+}
+
 /* One update, from batches that are drawn already. The next ones are drawn while other ranks finish the actor's
  * gradient, when this update needs its own no more. */
 static rv_status update(rv_context *ctx, policy *p, int64_t number, const rv_tick *tick, double *losses)
 {
-    int n_noise = p->rows * ctx->row.n_act;
-    int64_t n_critic = rv_sac_critic_grad_size(p->sac);
-    int64_t n_actor = rv_sac_actor_grad_size(p->sac);
     const float *grad = NULL;
-    for (int i = 0; i < p->n_units; i++)
-        rv_sac_critic_grad(p->sac, p->work, p->batch + i * p->rows * ctx->row.width, p->noise + i * 2 * n_noise,
-                           rv_tree_sum_part(p->sum, p->numbers[i]));
-    RV_TRY(rv_tree_sum_begin(p->sum, n_critic));
+    RV_TRY(critic_grads(p));
     RV_TRY(rv_tree_sum_end(p->sum, &grad));
     rv_sac_critic_apply(p->sac, grad);
+    const float *extra = grad + rv_sac_critic_grad_size(p->sac) - RV_SAC_CRITIC_EXTRA;
     for (int k = 0; k < RV_SAC_CRITIC_EXTRA; k++)
-        losses[k] += (double)grad[n_critic - RV_SAC_CRITIC_EXTRA + k];
+        losses[k] += (double)extra[k];
 
-    for (int i = 0; i < p->n_units; i++)
-        rv_sac_actor_grad(p->sac, p->work, p->batch + i * p->rows * ctx->row.width, p->noise + (i * 2 + 1) * n_noise,
-                          rv_tree_sum_part(p->sum, p->numbers[i]));
-    RV_TRY(rv_tree_sum_begin(p->sum, n_actor));
+    RV_TRY(actor_grads(p));
     if (number + 1 < tick->first_update + tick->n_updates)
         draw_batches(ctx, p, number + 1, tick);
     RV_TRY(rv_tree_sum_end(p->sum, &grad));
     rv_sac_actor_apply(p->sac, grad);
+    extra = grad + rv_sac_actor_grad_size(p->sac) - RV_SAC_ACTOR_EXTRA;
     for (int k = 0; k < RV_SAC_ACTOR_EXTRA; k++)
-        losses[RV_SAC_CRITIC_EXTRA + k] += (double)grad[n_actor - RV_SAC_ACTOR_EXTRA + k];
+        losses[RV_SAC_CRITIC_EXTRA + k] += (double)extra[k];
     return RV_OK;
 }
 

@@ -9,12 +9,11 @@
  * a block goes through the whole tree in the first cache. */
 enum { CHUNK = 8192, BLOCK = 256, LEVELS = 17 };
 
-/* counters of a sum in shared memory, since the start; each on cache lines that nothing else uses (two: a processor
- * fetches them in pairs) */
+/* counters of a sum in shared memory, since the start, each on a cache line of its own */
 typedef struct counters {
-    _Alignas(2 * RV_ALIGN) atomic_uint_fast64_t n_ready; /* owners that have filled their parts */
-    _Alignas(2 * RV_ALIGN) atomic_uint_fast64_t n_taken; /* chunks that somebody sums or has summed */
-    _Alignas(2 * RV_ALIGN) atomic_uint_fast64_t n_done;  /* chunks that are summed */
+    _Alignas(RV_ALIGN) atomic_uint_fast64_t n_ready; /* owners that have filled their parts */
+    _Alignas(RV_ALIGN) atomic_uint_fast64_t n_taken; /* chunks that somebody sums or has summed */
+    _Alignas(RV_ALIGN) atomic_uint_fast64_t n_done;  /* chunks that are summed; of two owners, those that have read */
 } counters;
 
 struct rv_tree_sum {
@@ -24,16 +23,16 @@ struct rv_tree_sum {
     int product, n_units, n_owners;
     int *owner; /* (n_units) */
     int64_t n_max, n;
-    bool is_on_node;            /* all owners are ranks of this node */
-    bool is_begun;              /* between begin and end */
-    float *block;               /* this rank's memory: [ counters | sum (stride) | a part (stride) of each own unit ] */
-    int64_t stride;             /* floats from part to part */
-    int *place;                 /* (n_units) which of its owner's parts a unit's is */
-    const float **parts;        /* (n_units) found at the first begin; NULL for units on other nodes */
-    float *total;               /* where the sum on a node goes, at the owner of unit 0 */
-    counters *counters;         /* there, too */
-    uint64_t n_ready, n_chunks; /* what the counters reach in the present round */
-    float *scratch;             /* (n_max) a message's vector */
+    bool is_on_node;     /* all owners are ranks of this node */
+    bool is_begun;       /* between begin and end */
+    float *block;        /* this rank's memory: [ counters | sum (stride) | a part (stride) of each own unit ] */
+    int64_t stride;      /* floats from part to part */
+    int *place;          /* (n_units) which of its owner's parts a unit's is */
+    const float **parts; /* (n_units) found in the first round; NULL for units on other nodes */
+    float *total;        /* where the sum goes: at the owner of unit 0 when owners make one together, else here */
+    counters *counters;  /* at the owner of unit 0; of a sum on a node */
+    uint64_t n_ready, n_taken, n_done; /* what the counters reach in the round that was begun last */
+    float *scratch;                    /* (n_max) a message's vector */
 };
 
 enum { BLOCK_HEAD = sizeof(counters) / sizeof(float) };
@@ -110,11 +109,6 @@ static float *part_in(const rv_tree_sum *s, float *block, int unit)
     return block + BLOCK_HEAD + s->stride * (1 + s->place[unit]);
 }
 
-float *rv_tree_sum_part(const rv_tree_sum *s, int unit)
-{
-    return part_in(s, s->block, unit);
-}
-
 /* the blocks of the owners on this node */
 static rv_status find_parts(rv_tree_sum *s)
 {
@@ -134,7 +128,18 @@ static rv_status find_parts(rv_tree_sum *s)
             first = block;
     }
     s->counters = (counters *)(void *)first;
-    s->total = (s->is_on_node ? first : s->block) + BLOCK_HEAD;
+    s->total = (s->is_on_node && s->n_owners > 2 ? first : s->block) + BLOCK_HEAD;
+    return RV_OK;
+}
+
+rv_status rv_tree_sum_part(rv_tree_sum *s, int unit, float **part)
+{
+    RV_CHECK(!s->is_begun, RV_E_INTERNAL, "sum %d: a part was asked for before the sum has ended", s->product);
+    if (!s->total)
+        RV_TRY(find_parts(s));
+    if (s->is_on_node && s->n_owners > 1)
+        RV_TRY(rv_world_wait_count(s->world, &s->counters->n_done, s->n_done));
+    *part = part_in(s, s->block, unit);
     return RV_OK;
 }
 
@@ -143,12 +148,12 @@ rv_status rv_tree_sum_begin(rv_tree_sum *s, int64_t n)
     RV_CHECK(!s->is_begun && n > 0 && n <= s->n_max, RV_E_INTERNAL,
              "sum %d of %lld floats: the one before has not ended, or they are more than %lld", s->product,
              (long long)n, (long long)s->n_max);
-    if (!s->total)
-        RV_TRY(find_parts(s));
+    RV_CHECK(s->total, RV_E_INTERNAL, "sum %d begins before its parts are filled", s->product);
     s->is_begun = true;
     s->n = n;
     s->n_ready += (uint64_t)s->n_owners;
-    s->n_chunks += (uint64_t)((n + CHUNK - 1) / CHUNK);
+    s->n_taken += (uint64_t)((n + CHUNK - 1) / CHUNK);
+    s->n_done = s->n_owners == 2 ? s->n_ready : s->n_taken;
     if (s->is_on_node && s->n_owners > 1)
         atomic_fetch_add_explicit(&s->counters->n_ready, 1, memory_order_release);
     return RV_OK;
@@ -195,16 +200,32 @@ static void sum_chunk(const rv_tree_sum *s, int64_t chunk)
         tree(s, 0, width, at, (int)(end - at < BLOCK ? end - at : BLOCK), s->total + at, scratch);
 }
 
-/* chunks go to whoever asks, so that an owner that the system has put aside holds nobody up: bits do not depend on who
- * sums */
-static rv_status sum_on_node(rv_tree_sum *s)
+static void sum_alone(const rv_tree_sum *s)
+{
+    for (int64_t chunk = 0; chunk * CHUNK < s->n; chunk++)
+        sum_chunk(s, chunk);
+}
+
+/* two owners each make the whole sum: what they read from each other is as much as if they made half of it each, and
+ * neither waits for the other's half */
+static rv_status sum_by_two(rv_tree_sum *s)
+{
+    RV_TRY(rv_world_wait_count(s->world, &s->counters->n_ready, s->n_ready));
+    sum_alone(s);
+    atomic_fetch_add_explicit(&s->counters->n_done, 1, memory_order_release);
+    return RV_OK;
+}
+
+/* more owners make one sum. Chunks go to whoever asks, so that an owner that the system has put aside holds nobody up:
+ * bits do not depend on who sums. */
+static rv_status sum_together(rv_tree_sum *s)
 {
     counters *c = s->counters;
     uint64_t n_done = 0;
-    uint64_t first = s->n_chunks - (uint64_t)((s->n + CHUNK - 1) / CHUNK);
+    uint64_t first = s->n_taken - (uint64_t)((s->n + CHUNK - 1) / CHUNK);
     RV_TRY(rv_world_wait_count(s->world, &c->n_ready, s->n_ready));
     uint64_t next = atomic_load_explicit(&c->n_taken, memory_order_relaxed);
-    while (next < s->n_chunks) {
+    while (next < s->n_taken) {
         if (!atomic_compare_exchange_weak_explicit(&c->n_taken, &next, next + 1, memory_order_relaxed,
                                                    memory_order_relaxed))
             continue;
@@ -214,13 +235,7 @@ static rv_status sum_on_node(rv_tree_sum *s)
     }
     if (n_done > 0)
         atomic_fetch_add_explicit(&c->n_done, n_done, memory_order_release);
-    return rv_world_wait_count(s->world, &c->n_done, s->n_chunks);
-}
-
-static void sum_alone(const rv_tree_sum *s)
-{
-    for (int64_t chunk = 0; chunk * CHUNK < s->n; chunk++)
-        sum_chunk(s, chunk);
+    return rv_world_wait_count(s->world, &c->n_done, s->n_done);
 }
 
 /* ---- over nodes ---- */
@@ -261,15 +276,15 @@ static rv_status sum_by_messages(rv_tree_sum *s, const float **total)
         for (int u = 0; u + stride < s->n_units; u += 2 * stride) {
             int v = u + stride;
             if (s->owner[u] == me) {
-                float *left = rv_tree_sum_part(s, u);
+                float *left = part_in(s, s->block, u);
                 const float *right = s->scratch;
                 if (s->owner[v] == me)
-                    right = rv_tree_sum_part(s, v);
+                    right = s->parts[v];
                 else
                     RV_TRY(rv_exchange_receive(s->exchange, s->owner[v], s->product, v, s->scratch, bytes, &got));
                 add(s->n, left, right, left);
             } else if (s->owner[v] == me) {
-                RV_TRY(rv_exchange_send(s->exchange, s->owner[u], s->product, v, rv_tree_sum_part(s, v), bytes));
+                RV_TRY(rv_exchange_send(s->exchange, s->owner[u], s->product, v, s->parts[v], bytes));
             }
         }
     *total = s->owner[0] == me ? s->parts[0] : s->total;
@@ -285,17 +300,16 @@ static rv_status sum_by_messages(rv_tree_sum *s, const float **total)
 rv_status rv_tree_sum_end(rv_tree_sum *s, const float **total)
 {
     RV_CHECK(s->is_begun, RV_E_INTERNAL, "sum %d ends before it has begun", s->product);
-    if (!s->is_on_node) {
-        RV_TRY(sum_by_messages(s, total));
-    } else if (s->n_units == 1) {
-        *total = s->parts[0];
-    } else if (s->n_owners == 1) {
+    const float *at = s->n_units == 1 ? s->parts[0] : s->total;
+    if (!s->is_on_node)
+        RV_TRY(sum_by_messages(s, &at));
+    else if (s->n_owners > 2)
+        RV_TRY(sum_together(s));
+    else if (s->n_owners == 2)
+        RV_TRY(sum_by_two(s));
+    else if (s->n_units > 1)
         sum_alone(s);
-        *total = s->total;
-    } else {
-        RV_TRY(sum_on_node(s));
-        *total = s->total;
-    }
     s->is_begun = false;
+    *total = at;
     return RV_OK;
 }

@@ -1,15 +1,15 @@
 /* tree_sum.h - the sum of one vector per unit, in an order that does not depend on who owns which: a binary tree over
  * the units' numbers, (0 + 1) + (2 + 3) + ...; the same bits at every owner.
  *
- * The vectors lie in memory that the sum hands out. When all owners are on one node, that memory is shared: owners say
- * by a counter that their vectors are there, then all take pieces of the sum, whoever has time, until it is whole; a
- * number crosses from core to core once as part of a vector and once as part of the sum. Otherwise the vectors of a
- * tree's right branches travel as messages, and the sum goes once to each other node.
+ * The vectors lie in memory that the sum hands out. When all owners are on one node, that memory is shared, and owners
+ * say by a counter that their vectors are there. Two owners then each make the whole sum; more make one sum together,
+ * each taking pieces of it as it has time, and all read that. Otherwise the vectors of a tree's right branches travel
+ * as messages, and the sum goes once to each other node.
  *
  * One round, on every owner:
  *   fill rv_tree_sum_part of each own unit;  begin;  work that does not need the sum;  end;  use the sum
- * Between begin and end the parts must not be touched. The sum stays until this rank's next begin, on the owner of
- * unit 0 until it fills that part again.
+ * A part is asked for in every round, because others may still read it. Between begin and end the parts must not be
+ * touched. The sum stays until this rank asks for a part again.
  */
 #pragma once
 #include "comm/exchange.h"
@@ -23,8 +23,9 @@ rv_status rv_tree_sum_create(rv_world *world, rv_shared *shared, rv_exchange *x,
                              const int *owner, int64_t n_max, rv_tree_sum **out);
 void rv_tree_sum_destroy(rv_tree_sum **sum);
 
-/** Where the vector (n_max) of a unit of this rank goes; there once shared memory is open. */
-float *rv_tree_sum_part(const rv_tree_sum *sum, int unit);
+/** Wait until nobody reads the vectors of the round before. @param[out] part (n_max) where the vector of a unit of this
+ * rank goes, the same in every round. Shared memory is open. */
+rv_status rv_tree_sum_part(rv_tree_sum *sum, int unit, float **part);
 
 /** All parts of this rank are filled: n floats each, the same n at every owner. Does not wait. */
 rv_status rv_tree_sum_begin(rv_tree_sum *sum, int64_t n);

@@ -48,10 +48,14 @@ static void read_all(int64_t n, const float *v)
 static rv_status time_sums(bench *b, rv_tree_sum *sum, const int *owner, int64_t n)
 {
     const float *total = NULL;
+    float *part = NULL;
     for (int round = 0; round < ROUNDS; round++) {
         for (int u = 0; u < b->n_units; u++)
-            for (int64_t i = 0; i < n && owner[u] == b->world->rank; i++)
-                rv_tree_sum_part(sum, u)[i] = (float)(i * round);
+            if (owner[u] == b->world->rank) {
+                RV_TRY(rv_tree_sum_part(sum, u, &part));
+                for (int64_t i = 0; i < n; i++)
+                    part[i] = (float)(i * round);
+            }
         double start = rv_clock_now();
         RV_TRY(rv_tree_sum_begin(sum, n));
         RV_TRY(rv_tree_sum_end(sum, &total));

@@ -319,16 +319,22 @@ static void check_sum(const rv_world *w, rv_tree_sum *s, int n_units, int trial,
 {
     static const int sizes[] = {1, 17, 3000, MOST, 8192, 4097, 16384, MOST - 1};
     const float *total = NULL;
+    float *part = NULL;
+    CHECK(rv_tree_sum_begin(s, 1) == RV_E_INTERNAL && rv_tree_sum_end(s, &total) == RV_E_INTERNAL);
     rv_rng rng = rng_of(trial, 50 + w->rank);
     for (int round = 0; round < ROUNDS; round++) {
         int n = sizes[(trial + round) % 8];
-        for (int u = 0; u < n_units; u++)
-            for (int i = 0; i < n && owner[u] == w->rank; i++)
-                rv_tree_sum_part(s, u)[i] = value_of(u, round, i);
+        for (int u = 0; u < n_units; u++) {
+            if (owner[u] != w->rank)
+                continue;
+            MUST(rv_tree_sum_part(s, u, &part));
+            for (int i = 0; i < n; i++)
+                part[i] = value_of(u, round, i);
+        }
         if (trial > 8)
             rv_clock_sleep(2e-3 * rv_rng_uniform(&rng));
         MUST(rv_tree_sum_begin(s, n));
-        CHECK(rv_tree_sum_begin(s, n) == RV_E_INTERNAL);
+        CHECK(rv_tree_sum_begin(s, n) == RV_E_INTERNAL && rv_tree_sum_part(s, 0, &part) == RV_E_INTERNAL);
         MUST(rv_tree_sum_end(s, &total));
         CHECK(rv_tree_sum_end(s, &total) == RV_E_INTERNAL);
         if (trial > 10)
