@@ -16,6 +16,7 @@ static const struct {
     {"config", "show, check and explain settings", rv_cmd_config},
     {"envs", "list environments, replay reference trajectories", rv_cmd_envs},
     {"layout", "show which rank would do what", rv_cmd_layout},
+    {"ledger", "show where the time of each rank went", rv_cmd_ledger},
     {"hash", "hash every unit of a run, to compare runs", rv_cmd_hash},
 };
 

@@ -1,5 +1,7 @@
 #include "roles/edge.h"
 
+#include "base/clock.h"
+
 #include <string.h>
 
 /* products of an edge are numbered by rv_product; traffic inside a stage follows */
@@ -159,14 +161,31 @@ rv_status rv_edge_take(rv_context *ctx, rv_product product, const rv_tick *tick)
     return RV_OK;
 }
 
+/* this rank's time so far but for its waiting */
+static double busy(const rv_context *ctx)
+{
+    return rv_clock_now() - ctx->world->wait_s;
+}
+
 rv_status rv_edge_share(rv_context *ctx, rv_role_id role, double *values)
 {
-    return rv_exchange_share(ctx->within, SHARE + (int)role, ctx->layout->n_units[role], ctx->layout->owner[role],
-                             values);
+    double start = busy(ctx);
+    RV_TRY(rv_exchange_share(ctx->within, SHARE + (int)role, ctx->layout->n_units[role], ctx->layout->owner[role],
+                             values));
+    ctx->exchange_s += busy(ctx) - start;
+    return RV_OK;
 }
 
 rv_status rv_edge_sum_create(const rv_context *ctx, rv_role_id role, int64_t n_max, rv_tree_sum **out)
 {
     return rv_tree_sum_create(ctx->world, ctx->shared, ctx->within, SUM, ctx->layout->n_units[role],
                               ctx->layout->owner[role], n_max, out);
+}
+
+rv_status rv_edge_sum_end(rv_context *ctx, rv_tree_sum *sum, const float **total)
+{
+    double start = busy(ctx);
+    RV_TRY(rv_tree_sum_end(sum, total));
+    ctx->exchange_s += busy(ctx) - start;
+    return RV_OK;
 }

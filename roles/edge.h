@@ -33,3 +33,6 @@ rv_status rv_edge_share(rv_context *ctx, rv_role_id role, double *values);
 /** Set up the sum of one vector of up to n_max floats per unit of a role, which must have units here. One role of a
  * rank may have a sum. */
 rv_status rv_edge_sum_create(const rv_context *ctx, rv_role_id role, int64_t n_max, rv_tree_sum **out);
+
+/** rv_tree_sum_end, booked in the ledger: what is no waiting moves data. */
+rv_status rv_edge_sum_end(rv_context *ctx, rv_tree_sum *sum, const float **total);

@@ -131,7 +131,7 @@ static rv_status update(rv_context *ctx, policy *p, int64_t number, const rv_tic
 {
     const float *grad = NULL;
     RV_TRY(critic_grads(p));
-    RV_TRY(rv_tree_sum_end(p->sum, &grad));
+    RV_TRY(rv_edge_sum_end(ctx, p->sum, &grad));
     rv_sac_critic_apply(p->sac, grad);
     const float *extra = grad + rv_sac_critic_grad_size(p->sac) - RV_SAC_CRITIC_EXTRA;
     for (int k = 0; k < RV_SAC_CRITIC_EXTRA; k++)
@@ -140,7 +140,7 @@ static rv_status update(rv_context *ctx, policy *p, int64_t number, const rv_tic
     RV_TRY(actor_grads(p));
     if (number + 1 < tick->first_update + tick->n_updates)
         draw_batches(ctx, p, number + 1, tick);
-    RV_TRY(rv_tree_sum_end(p->sum, &grad));
+    RV_TRY(rv_edge_sum_end(ctx, p->sum, &grad));
     rv_sac_actor_apply(p->sac, grad);
     extra = grad + rv_sac_actor_grad_size(p->sac) - RV_SAC_ACTOR_EXTRA;
     for (int k = 0; k < RV_SAC_ACTOR_EXTRA; k++)

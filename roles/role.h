@@ -43,7 +43,8 @@ typedef struct rv_context {
     rv_feed_push *push; /* where this rank's metric frames go */
     rv_board board;
     char run_dir[RV_PATH];
-    double start; /* rv_clock_now at the start of the run */
+    double start;      /* rv_clock_now at the start of the run */
+    double exchange_s; /* seconds spent moving data, without the waiting (world->wait_s), for the time ledger */
 } rv_context;
 
 /** One unit's state as a checkpoint sees it. */

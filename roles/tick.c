@@ -1,7 +1,6 @@
 #include "roles/tick.h"
 
 #include "base/clock.h"
-#include "base/memory.h"
 #include "roles/coordinator.h"
 #include "roles/edge.h"
 #include "roles/persist.h"
@@ -17,26 +16,38 @@ static const struct {
     {&rv_role_evaluator, RV_N_PRODUCTS},
 };
 
+static rv_moment moment(const rv_context *ctx)
+{
+    return (rv_moment){rv_clock_now(), ctx->world->wait_s, ctx->exchange_s};
+}
+
+static rv_times times(const rv_moment *from, const rv_moment *to)
+{
+    rv_times t = {.wait = to->wait - from->wait, .exchange = to->exchange - from->exchange};
+    t.work = to->now - from->now - t.wait - t.exchange;
+    return t;
+}
+
 static bool is_due(int stage, const rv_tick *tick)
 {
     return stages[stage].product != RV_N_PRODUCTS && rv_edge_due(stages[stage].product, tick);
 }
 
-/* what this rank made in a stage is on its way */
-static rv_status post(rv_loop *loop, const rv_tick *tick, int stage)
+/* what this rank made in a stage is on its way; with `take`, products of the stages from `first` on change hands */
+static rv_status edge(rv_loop *loop, const rv_tick *tick, int first, int stage, bool take)
 {
+    rv_context *ctx = loop->ctx;
+    rv_moment start = moment(ctx);
     if (is_due(stage, tick))
-        RV_TRY(rv_edge_post(loop->ctx, stages[stage].product, loop->roles[stages[stage].role->id]));
-    return RV_OK;
-}
-
-/* all products of these stages change hands; they are posted */
-static rv_status take(rv_loop *loop, const rv_tick *tick, int first, int last)
-{
-    for (int s = first; s <= last; s++)
+        RV_TRY(rv_edge_post(ctx, stages[stage].product, loop->roles[stages[stage].role->id]));
+    for (int s = first; s <= stage && take; s++)
         if (is_due(s, tick))
-            RV_TRY(rv_edge_take(loop->ctx, stages[s].product, tick));
-    return rv_exchange_finish(loop->ctx->exchange);
+            RV_TRY(rv_edge_take(ctx, stages[s].product, tick));
+    if (take)
+        RV_TRY(rv_exchange_finish(ctx->exchange));
+    rv_moment end = moment(ctx);
+    ctx->exchange_s += times(&start, &end).work; /* all that an edge does is moving data */
+    return RV_OK;
 }
 
 static rv_status work(rv_loop *loop, const rv_tick *tick, int stage)
@@ -44,52 +55,52 @@ static rv_status work(rv_loop *loop, const rv_tick *tick, int stage)
     const rv_role *role = stages[stage].role;
     if (!loop->roles[role->id])
         return RV_OK;
+    rv_moment start = moment(loop->ctx);
     rv_status status = role->work(loop->roles[role->id], loop->ctx, tick);
     if (status != RV_OK)
         return rv_error_prefix(status, "%s, steps %lld to %lld", rv_role_names[role->id], (long long)tick->first_step,
                                (long long)tick->last_step);
+    rv_moment end = moment(loop->ctx);
+    loop->of_role[role->id] = times(&start, &end);
     return RV_OK;
 }
 
 /* where this rank's time went since its last ledger; every rank sends one such frame per tick, so that the recorder
  * knows when a tick is whole */
-static rv_status report_ledger(rv_loop *loop, const rv_tick *tick, double exchange)
+static rv_status report_ledger(rv_loop *loop, const rv_tick *tick)
 {
     rv_context *ctx = loop->ctx;
     rv_frame frame;
-    double now = rv_clock_now();
-    double total = now - loop->ledger_at;
-    double wait = ctx->world->wait_s - loop->ledger_wait_s;
+    rv_moment now = moment(ctx);
+    rv_times all = times(&loop->ledger_at, &now);
     rv_frame_init(&frame, RV_ROLE_RANK, ctx->world->rank, tick->tick, tick->last_step);
     frame.rank = ctx->world->rank;
-    frame.wall = now - ctx->start;
-    RV_TRY(rv_metric_add(&frame, RV_M_WORK_S, total - wait - exchange));
-    RV_TRY(rv_metric_add(&frame, RV_M_WAIT_S, wait));
-    RV_TRY(rv_metric_add(&frame, RV_M_EXCHANGE_S, exchange));
+    frame.wall = now.now - ctx->start;
+    RV_TRY(rv_metric_add(&frame, RV_M_WORK_S, all.work));
+    RV_TRY(rv_metric_add(&frame, RV_M_WAIT_S, all.wait));
+    RV_TRY(rv_metric_add(&frame, RV_M_EXCHANGE_S, all.exchange));
     RV_TRY(rv_metric_add(&frame, RV_M_TIME_ELAPSED, frame.wall));
-    RV_TRY(rv_metric_add(&frame, RV_M_FPS, (double)(tick->last_step - tick->first_step) / total));
+    RV_TRY(rv_metric_add(&frame, RV_M_FPS,
+                         (double)(tick->last_step - tick->first_step) / (now.now - loop->ledger_at.now)));
+    for (int role = 0; role < RV_N_ROLES; role++) {
+        if (!loop->roles[role])
+            continue;
+        RV_TRY(rv_metric_add(&frame, rv_role_times[role].work, loop->of_role[role].work));
+        RV_TRY(rv_metric_add(&frame, rv_role_times[role].wait, loop->of_role[role].wait));
+        RV_TRY(rv_metric_add(&frame, rv_role_times[role].exchange, loop->of_role[role].exchange));
+    }
     loop->ledger_at = now;
-    loop->ledger_wait_s = ctx->world->wait_s;
     return rv_feed_push_send(ctx->push, &frame);
 }
 
 static rv_status run_tick(rv_loop *loop, const rv_tick *tick)
 {
-    rv_world *world = loop->ctx->world;
-    double at_edges = 0;
-    double waited_at_edges = 0;
     bool lockstep = loop->ctx->cfg->schedule.mode == RV_LOCKSTEP;
     for (int s = 0; s < RV_N_ROLES; s++) {
         RV_TRY(work(loop, tick, s));
-        double edge_start = rv_clock_now();
-        double edge_waited = world->wait_s;
-        RV_TRY(post(loop, tick, s));
-        if (lockstep || s == RV_N_ROLES - 1)
-            RV_TRY(take(loop, tick, lockstep ? s : 0, s));
-        at_edges += rv_clock_now() - edge_start;
-        waited_at_edges += world->wait_s - edge_waited;
+        RV_TRY(edge(loop, tick, lockstep ? s : 0, s, lockstep || s == RV_N_ROLES - 1));
     }
-    return report_ledger(loop, tick, at_edges - waited_at_edges);
+    return report_ledger(loop, tick);
 }
 
 static rv_status create_roles(rv_loop *loop)
@@ -113,10 +124,8 @@ rv_status rv_loop_create(rv_context *ctx, bool resume, rv_loop *out)
     if (resume)
         RV_TRY(rv_persist_load(out));
     for (int s = 0; s < RV_N_ROLES; s++)
-        if (stages[s].product == RV_MEMBERS || stages[s].product == RV_POLICY_WEIGHTS) {
-            RV_TRY(post(out, &weights, s));
-            RV_TRY(take(out, &weights, s, s));
-        }
+        if (stages[s].product == RV_MEMBERS || stages[s].product == RV_POLICY_WEIGHTS)
+            RV_TRY(edge(out, &weights, s, s, true));
     return RV_OK;
 }
 
@@ -140,8 +149,7 @@ rv_status rv_loop_run(rv_loop *loop)
     rv_context *ctx = loop->ctx;
     int64_t n_ticks = rv_schedule_ticks(&ctx->schedule);
     int64_t every = ctx->cfg->checkpoint.every_ticks;
-    loop->ledger_at = rv_clock_now();
-    loop->ledger_wait_s = ctx->world->wait_s;
+    loop->ledger_at = moment(ctx);
     while (loop->next_tick < n_ticks) {
         rv_tick tick = rv_schedule_tick(&ctx->schedule, loop->next_tick);
         RV_TRY(run_tick(loop, &tick));

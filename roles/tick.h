@@ -7,15 +7,21 @@
  * a stop, and at the end of the run.
  */
 #pragma once
+#include "roles/ledger.h"
 #include "roles/role.h"
+
+/** A point in time of this rank: the clock, and its waiting and moving of data so far. */
+typedef struct rv_moment {
+    double now, wait, exchange;
+} rv_moment;
 
 /** The roles of this rank and where the run is. */
 typedef struct rv_loop {
     rv_context *ctx;
-    void *roles[RV_N_ROLES]; /* state of each hosted role, NULL for others */
-    int64_t next_tick;       /* ticks done */
-    double ledger_at;        /* time and waiting when this rank's last time ledger ended */
-    double ledger_wait_s;
+    void *roles[RV_N_ROLES];      /* state of each hosted role, NULL for others */
+    int64_t next_tick;            /* ticks done */
+    rv_moment ledger_at;          /* when this rank's last time ledger ended */
+    rv_times of_role[RV_N_ROLES]; /* in the work of each role, since then */
 } rv_loop;
 
 /** Set up the units of this rank; then, collectively, publish what a first tick reads. resume: from the newest

@@ -66,17 +66,15 @@ void rv_metrics_json(const rv_frame *frame, char out[RV_METRICS_LINE])
     snprintf(out + n, (size_t)(RV_METRICS_LINE - n), "}");
 }
 
-/* ---- hash ---- */
+/* ---- reading ---- */
 
-typedef struct record {
-    int64_t tick, step, unit;
-    char role[RV_FRAME_ROLE];
-    int n_values;
-    struct {
-        rv_metric metric;
-        double value; /* NaN for null */
-    } values[RV_N_METRICS];
-} record;
+double rv_record_get(const rv_record *record, rv_metric metric)
+{
+    for (int i = 0; i < record->n_values; i++)
+        if (record->values[i].metric == metric)
+            return record->values[i].value;
+    return (double)NAN;
+}
 
 static rv_status read_integer(json_t *line, const char *name, int64_t *out)
 {
@@ -86,20 +84,20 @@ static rv_status read_integer(json_t *line, const char *name, int64_t *out)
     return RV_OK;
 }
 
-static rv_status read_members(json_t *line, record *out)
+static rv_status read_members(json_t *line, rv_record *out)
 {
     static const char *const own[] = {"tick", "step", "role", "unit", "rank", "wall"};
-    record r = {.n_values = 0};
-    int64_t rank = 0;
+    rv_record r = {.n_values = 0};
     RV_TRY(read_integer(line, "tick", &r.tick));
     RV_TRY(read_integer(line, "step", &r.step));
     RV_TRY(read_integer(line, "unit", &r.unit));
-    RV_TRY(read_integer(line, "rank", &rank));
+    RV_TRY(read_integer(line, "rank", &r.rank));
     const char *role = json_string_value(json_object_get(line, "role"));
     RV_CHECK(role && role[0] && strlen(role) < sizeof r.role, RV_E_DATA, "member 'role': expected a name");
     snprintf(r.role, sizeof r.role, "%s", role);
     const json_t *wall = json_object_get(line, "wall");
     RV_CHECK(json_is_number(wall) || json_is_null(wall), RV_E_DATA, "member 'wall': expected a number");
+    r.wall = json_is_null(wall) ? (double)NAN : json_number_value(wall);
     const char *name = NULL;
     json_t *value = NULL;
     json_object_foreach(line, name, value)
@@ -120,7 +118,7 @@ static rv_status read_members(json_t *line, record *out)
     return RV_OK;
 }
 
-static rv_status read_record(const char *text, size_t n, record *out)
+static rv_status read_record(const char *text, size_t n, rv_record *out)
 {
     json_error_t error;
     json_t *line = json_loadb(text, n, JSON_REJECT_DUPLICATES, &error);
@@ -131,7 +129,7 @@ static rv_status read_record(const char *text, size_t n, record *out)
 }
 
 /* order of (tick, role, unit) */
-static int compare_records(const record *a, const record *b)
+static int compare_records(const rv_record *a, const rv_record *b)
 {
     int by_role = strcmp(a->role, b->role);
     if (a->tick != b->tick)
@@ -139,44 +137,18 @@ static int compare_records(const record *a, const record *b)
     return by_role ? by_role : (a->unit > b->unit) - (a->unit < b->unit);
 }
 
-/* a metric is at most once in a record, so walking the names in order sorts it */
-static void add_record(rv_hasher *hasher, const record *r, const rv_metric sorted[RV_N_METRICS])
+static rv_status read_lines(FILE *file, bool is_live, rv_record_callback callback, void *user)
 {
-    const double *at[RV_N_METRICS] = {NULL};
-    for (int i = 0; i < r->n_values; i++)
-        at[r->values[i].metric] = &r->values[i].value;
-    for (int i = 0; i < RV_N_METRICS; i++) {
-        const double *value = at[sorted[i]];
-        char line[RV_FRAME_ROLE + RV_FRAME_NAME + 128];
-        char number[RV_NUMBER_TEXT] = "null";
-        if (!value || metrics[sorted[i]].is_wall)
-            continue;
-        if (isfinite(*value))
-            snprintf(number, sizeof number, "%.17g", *value);
-        int n = snprintf(line, sizeof line, "%" PRId64 " %s %" PRId64 " %" PRId64 " %s %s\n", r->tick, r->role, r->unit,
-                         r->step, metrics[sorted[i]].name, number);
-        rv_hasher_add(hasher, line, (size_t)n);
-    }
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(metrics[*(const rv_metric *)a].name, metrics[*(const rv_metric *)b].name);
-}
-
-static rv_status hash_lines(FILE *file, rv_hasher *hasher)
-{
-    rv_metric sorted[RV_N_METRICS];
-    for (int i = 0; i < RV_N_METRICS; i++)
-        sorted[i] = (rv_metric)i;
-    qsort(sorted, RV_N_METRICS, sizeof *sorted, compare_names);
     char text[RV_METRICS_LINE + 2];
-    record last = {.n_values = 0};
+    rv_record last = {.n_values = 0};
     for (int64_t i = 1; fgets(text, sizeof text, file); i++) {
-        record now;
+        rv_record now;
         size_t n = strlen(text);
-        RV_CHECK(n > 0 && text[n - 1] == '\n', RV_E_DATA,
-                 "%" PRId64 ": the line is cut short, holds a NUL byte or is longer than %d bytes", i, RV_METRICS_LINE);
+        bool is_whole = n > 0 && text[n - 1] == '\n';
+        if (!is_whole && is_live && feof(file))
+            break;
+        RV_CHECK(is_whole, RV_E_DATA, "%" PRId64 ": the line is cut short, holds a NUL byte or is longer than %d bytes",
+                 i, RV_METRICS_LINE);
         rv_status status = read_record(text, n - 1, &now);
         if (status != RV_OK)
             return rv_error_prefix(status, "%" PRId64, i);
@@ -184,28 +156,70 @@ static rv_status hash_lines(FILE *file, rv_hasher *hasher)
                  "%" PRId64 ": tick %" PRId64 ", %s %" PRId64 " is not after tick %" PRId64 ", %s %" PRId64
                  ", which the line before holds",
                  i, now.tick, now.role, now.unit, last.tick, last.role, last.unit);
-        if (strcmp(now.role, RV_ROLE_RANK) != 0)
-            add_record(hasher, &now, sorted);
+        RV_TRY(callback(user, &now));
         last = now;
     }
     RV_CHECK(!ferror(file), RV_E_IO, "cannot read: %s", strerror(errno));
     return RV_OK;
 }
 
-rv_status rv_metrics_hash(const char *path, char text[RV_HASH_TEXT])
+rv_status rv_metrics_read(const char *path, bool is_live, rv_record_callback callback, void *user)
 {
-    rv_hasher hasher = {NULL};
     FILE *file = fopen(path, "re");
     RV_CHECK(file, RV_E_NOINPUT, "cannot open '%s': %s", path, strerror(errno));
-    rv_status status = rv_hasher_create(&hasher);
-    if (status == RV_OK) {
-        status = hash_lines(file, &hasher);
-        if (status == RV_OK)
-            rv_hasher_text(&hasher, text);
-        else
-            rv_error_prefix(status, "%s", path);
-    }
-    rv_hasher_clear(&hasher);
+    rv_status status = read_lines(file, is_live, callback, user);
+    if (status != RV_OK)
+        rv_error_prefix(status, "%s", path);
     fclose(file);
+    return status;
+}
+
+/* ---- hash ---- */
+
+typedef struct hash_state {
+    rv_hasher hasher;
+    rv_metric sorted[RV_N_METRICS]; /* by name */
+} hash_state;
+
+/* a metric is at most once in a record, so walking the names in order sorts it */
+static rv_status add_record(void *user, const rv_record *r)
+{
+    hash_state *h = user;
+    const double *at[RV_N_METRICS] = {NULL};
+    for (int i = 0; i < r->n_values; i++)
+        at[r->values[i].metric] = &r->values[i].value;
+    for (int i = 0; i < RV_N_METRICS && strcmp(r->role, RV_ROLE_RANK) != 0; i++) {
+        rv_metric metric = h->sorted[i];
+        const double *value = at[metric];
+        char line[RV_FRAME_ROLE + RV_FRAME_NAME + 128];
+        char number[RV_NUMBER_TEXT] = "null";
+        if (!value || metrics[metric].is_wall)
+            continue;
+        if (isfinite(*value))
+            snprintf(number, sizeof number, "%.17g", *value);
+        int n = snprintf(line, sizeof line, "%" PRId64 " %s %" PRId64 " %" PRId64 " %s %s\n", r->tick, r->role, r->unit,
+                         r->step, metrics[metric].name, number);
+        rv_hasher_add(&h->hasher, line, (size_t)n);
+    }
+    return RV_OK;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(metrics[*(const rv_metric *)a].name, metrics[*(const rv_metric *)b].name);
+}
+
+rv_status rv_metrics_hash(const char *path, char text[RV_HASH_TEXT])
+{
+    hash_state h = {.hasher = {NULL}};
+    for (int i = 0; i < RV_N_METRICS; i++)
+        h.sorted[i] = (rv_metric)i;
+    qsort(h.sorted, RV_N_METRICS, sizeof *h.sorted, compare_names);
+    rv_status status = rv_hasher_create(&h.hasher);
+    if (status == RV_OK)
+        status = rv_metrics_read(path, false, add_record, &h);
+    if (status == RV_OK)
+        rv_hasher_text(&h.hasher, text);
+    rv_hasher_clear(&h.hasher);
     return status;
 }

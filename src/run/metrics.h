@@ -35,9 +35,24 @@
     X(RV_M_IMAGINE_LENGTH,    "imagine/length",           "steps",   false, "longest branch that the schedule allows")   \
     X(RV_M_REAL_ROWS,         "data/real_rows",           "rows",    false, "rows in the real buffer")                   \
     X(RV_M_IMAGINED_ROWS,     "data/imagined_rows",       "rows",    false, "rows in the imagined buffer")               \
-    X(RV_M_WORK_S,            "time/work_s",              "s",       true,  "a rank's time at work in the tick")         \
+    X(RV_M_WORK_S,            "time/work_s",              "s",       true,  "a rank's time at work in the tick; the three add up to the tick")\
     X(RV_M_WAIT_S,            "time/wait_s",              "s",       true,  "a rank's time waiting for others")          \
-    X(RV_M_EXCHANGE_S,        "time/exchange_s",          "s",       true,  "a rank's time moving data")
+    X(RV_M_EXCHANGE_S,        "time/exchange_s",          "s",       true,  "a rank's time moving data")                 \
+    X(RV_M_ACTOR_WORK_S, "time/work_actor_s", "s", true, "part of time/work_s that is the actor's") \
+    X(RV_M_ACTOR_WAIT_S, "time/wait_actor_s", "s", true, "part of time/wait_s inside the actor's work") \
+    X(RV_M_ACTOR_EXCHANGE_S, "time/exchange_actor_s", "s", true, "part of time/exchange_s inside the actor's work") \
+    X(RV_M_MODEL_WORK_S, "time/work_model_s", "s", true, "part of time/work_s that is the model's") \
+    X(RV_M_MODEL_WAIT_S, "time/wait_model_s", "s", true, "part of time/wait_s inside the model's work") \
+    X(RV_M_MODEL_EXCHANGE_S, "time/exchange_model_s", "s", true, "part of time/exchange_s inside the model's work") \
+    X(RV_M_ROLLOUT_WORK_S, "time/work_rollout_s", "s", true, "part of time/work_s that is the rollout's") \
+    X(RV_M_ROLLOUT_WAIT_S, "time/wait_rollout_s", "s", true, "part of time/wait_s inside the rollout's work") \
+    X(RV_M_ROLLOUT_EXCHANGE_S, "time/exchange_rollout_s", "s", true, "part of time/exchange_s inside the rollout's work") \
+    X(RV_M_POLICY_WORK_S, "time/work_policy_s", "s", true, "part of time/work_s that is the policy's") \
+    X(RV_M_POLICY_WAIT_S, "time/wait_policy_s", "s", true, "part of time/wait_s inside the policy's work") \
+    X(RV_M_POLICY_EXCHANGE_S, "time/exchange_policy_s", "s", true, "part of time/exchange_s inside the policy's work") \
+    X(RV_M_EVALUATOR_WORK_S, "time/work_evaluator_s", "s", true, "part of time/work_s that is the evaluator's") \
+    X(RV_M_EVALUATOR_WAIT_S, "time/wait_evaluator_s", "s", true, "part of time/wait_s inside the evaluator's work") \
+    X(RV_M_EVALUATOR_EXCHANGE_S, "time/exchange_evaluator_s", "s", true, "part of time/exchange_s inside the evaluator's work")
 // clang-format on
 
 typedef enum rv_metric {
@@ -47,7 +62,9 @@ typedef enum rv_metric {
         RV_N_METRICS
 } rv_metric;
 
-/* The role whose frame ends a rank's tick: its unit is the rank's number, its values are the time ledger. */
+/* The role whose frame ends a rank's tick: its unit is the rank's number, its values are the time ledger. work_s,
+ * wait_s and exchange_s add up to the time since the rank's last ledger. The roles that the rank hosts have their parts
+ * of them (time/work_policy_s, ...); what is left is the edges' and what happens between ticks (checkpoints). */
 #define RV_ROLE_RANK "rank"
 
 typedef struct rv_metric_info {
@@ -76,11 +93,34 @@ void rv_metrics_json(const rv_frame *frame, char out[RV_METRICS_LINE]);
 /** The shortest of %.15g, %.16g, %.17g that reads back to the same bits; when not finite, not_finite. */
 void rv_number_print(double value, const char *not_finite, char out[RV_NUMBER_TEXT]);
 
+/** A line of metrics.jsonl. */
+typedef struct rv_record {
+    int64_t tick, step, unit, rank;
+    char role[RV_FRAME_ROLE];
+    double wall;
+    int n_values;
+    struct {
+        rv_metric metric;
+        double value; /* NaN for null */
+    } values[RV_N_METRICS];
+} rv_record;
+
+/** The value of a metric in a record; NaN when it has none. */
+double rv_record_get(const rv_record *record, rv_metric metric);
+
+/** What is done with each record, in their order; a status that is not RV_OK ends the reading. */
+typedef rv_status (*rv_record_callback)(void *user, const rv_record *record);
+
+/** Read metrics.jsonl strictly: each line as rv_metrics_json writes it (members in any order), known metrics, lines in
+ * the order (tick, role, unit), none twice.
+ * @param[in] is_live whether the file may be growing: a last line without its end is left out then
+ * @return RV_OK; RV_E_NOINPUT; RV_E_DATA with path:line; what the callback returns */
+rv_status rv_metrics_read(const char *path, bool is_live, rv_record_callback callback, void *user);
+
 /** Hash of what a run learned: XXH3-128 of one line of text per value in the order (tick, role, unit, name),
  *   "TICK ROLE UNIT STEP NAME VALUE\n"      VALUE as %.17g, or null
  * without the role "rank", the members rank and wall, and the metrics that depend on wall time: it is the same for
  * every layout, and after any stop and resume.
- * @param[in] path metrics.jsonl; read strictly: each line as rv_metrics_json writes it (members in any order), known
- * metrics, lines in the order (tick, role, unit), none twice
- * @return RV_OK; RV_E_NOINPUT; RV_E_DATA with path:line */
+ * @param[in] path metrics.jsonl
+ * @return RV_OK; what rv_metrics_read returns */
 rv_status rv_metrics_hash(const char *path, char text[RV_HASH_TEXT]);

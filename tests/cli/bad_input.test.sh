@@ -151,7 +151,7 @@ reverie 64 "config: unknown option '--jso'; did you mean '--json'?" config show 
 reverie 66 "cannot open 'missing.yaml'" config check missing.yaml
 reverie 78 "unknown key 'policy.tua'; did you mean 'policy.tau'?" config explain policy.tua
 reverie 78 "unknown key 'plicy'; did you mean 'policy'?" config explain plicy
-for command in eval hash watch plot; do
+for command in eval hash watch plot ledger; do
     reverie 64 "$command: unknown option '--hlep'; did you mean '--help'?" $command made/run --hlep
     reverie 64 "$command: expected RUN" $command
     reverie 66 "'missing'" $command missing

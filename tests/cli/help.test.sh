@@ -45,6 +45,7 @@ json layout "$tiny" -n 3
 json envs list
 json envs replay "$SOURCE/tests/unit/env/reference/Pendulum-v1.sin.csv"
 json hash run
+json ledger run
 json eval run --episodes 2
 python3 -m json.tool <run/run.json >/dev/null || bad "run.json"
 

@@ -144,6 +144,42 @@ static void hash_reads_strictly(void)
     CU_ASSERT_EQUAL(rv_mem_blocks(), 0);
 }
 
+/* what was read, as "TICK ROLE UNIT RANK N_VALUES;" */
+static rv_status list_record(void *user, const rv_record *r)
+{
+    char *out = user;
+    size_t n = strlen(out);
+    snprintf(out + n, 256 - n, "%d %s %d %d %d;", (int)r->tick, r->role, (int)r->unit, (int)r->rank, r->n_values);
+    RV_CHECK(r->tick < 9, RV_E_DIFFERS, "enough");
+    return RV_OK;
+}
+
+static void records_are_read(void)
+{
+    char hash[RV_HASH_TEXT];
+    char seen[256] = "";
+    RV_TEST_OK(hash_of(ACTOR_0 MODEL_0 RANK_0 ACTOR_1, hash));
+    RV_TEST_OK(rv_metrics_read(path, false, list_record, seen));
+    CU_ASSERT_EQUAL(strncmp(seen, "0 actor 0 ", 10), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(seen, ";0 rank 0 "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(seen, ";1 actor 0 "));
+    /* a file that is being written ends anywhere */
+    seen[0] = '\0';
+    (void)hash_of(ACTOR_0 "{\"tick\":1,\"st", hash);
+    RV_TEST_OK(rv_metrics_read(path, true, list_record, seen));
+    CU_ASSERT_EQUAL(strncmp(seen, "0 actor 0 ", 10), 0);
+    CU_ASSERT_PTR_NULL(strstr(seen, "1 actor"));
+    RV_TEST_FAILS(rv_metrics_read(path, false, list_record, seen), RV_E_DATA, "2: the line is cut short");
+    (void)hash_of("{\"tick\":1,\"st\n" ACTOR_0, hash);
+    RV_TEST_FAILS(rv_metrics_read(path, true, list_record, seen), RV_E_DATA, "1: column");
+    /* the callback may end it */
+    (void)hash_of("{\"tick\":9,\"step\":1,\"role\":\"actor\",\"unit\":0,\"rank\":0,\"wall\":1.5}\n", hash);
+    RV_TEST_FAILS(rv_metrics_read(path, false, list_record, seen), RV_E_DIFFERS, "metrics.jsonl: enough");
+    rv_record r = {.n_values = 2, .values = {{RV_M_WORK_S, 2.5}, {RV_M_WAIT_S, 1}}};
+    CU_ASSERT(rv_record_get(&r, RV_M_WORK_S) == 2.5 && rv_record_get(&r, RV_M_WAIT_S) == 1);
+    CU_ASSERT(isnan(rv_record_get(&r, RV_M_FPS)));
+}
+
 static void make_folder(void)
 {
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
@@ -158,4 +194,5 @@ static void remove_folder(void)
 RV_TEST_MAIN("metrics", {"make_folder", make_folder}, {"table_is_sound", table_is_sound},
              {"numbers_read_back", numbers_read_back}, {"record_as_json", record_as_json},
              {"hash_is_of_the_canonical_text", hash_is_of_the_canonical_text},
-             {"hash_reads_strictly", hash_reads_strictly}, {"remove_folder", remove_folder})
+             {"hash_reads_strictly", hash_reads_strictly}, {"records_are_read", records_are_read},
+             {"remove_folder", remove_folder})
