@@ -1,6 +1,7 @@
 #include "roles/layout.h"
 
 #include "base/memory.h"
+#include "roles/cost.h"
 
 #include <string.h>
 
@@ -25,43 +26,42 @@ double rv_layout_rank_bytes(const rv_layout *layout, int rank)
     return bytes;
 }
 
-/* work and memory of one unit; guesses that only balance the load */
-static rv_status estimate(const rv_config *cfg, rv_layout *l)
+static rv_status find_costs(const rv_config *cfg, rv_layout *l)
+{
+    rv_workload work;
+    double item_cost[RV_N_ROLES];
+    l->is_measured = cfg->layout.costs.n == RV_N_ROLES;
+    RV_TRY(rv_workload_of(cfg, &work));
+    if (l->is_measured)
+        memcpy(item_cost, cfg->layout.costs.v, sizeof item_cost);
+    else
+        RV_TRY(rv_cost_estimate(cfg, item_cost));
+    for (int role = 0; role < RV_N_ROLES; role++)
+        l->unit_cost[role] = work.due[role] * work.items[role] * item_cost[role];
+    return RV_OK;
+}
+
+static rv_status find_bytes(const rv_config *cfg, rv_layout *l)
 {
     const rv_env_spec *spec = NULL;
     rv_member_shape member;
     rv_mlp actor, critic;
     const rv_schedule_cfg *s = &cfg->schedule;
+    const rv_sac_cfg *p = &cfg->policy;
     RV_TRY(rv_env_find(cfg->env.name, &spec));
     RV_TRY(rv_member_shape_init(&cfg->model, spec->n_obs, spec->n_act, &member));
-    RV_TRY(rv_mlp_init(spec->n_obs, (int)cfg->policy.hidden_layers, (int)cfg->policy.hidden, 2 * spec->n_act, RV_RELU,
-                       &actor));
-    RV_TRY(rv_mlp_init(spec->n_obs + spec->n_act, (int)cfg->policy.hidden_layers, (int)cfg->policy.hidden, 1, RV_RELU,
-                       &critic));
-    const rv_schedule schedule = {s, &cfg->rollout, &cfg->policy, cfg->eval.every_steps};
+    RV_TRY(rv_mlp_init(spec->n_obs, (int)p->hidden_layers, (int)p->hidden, 2 * spec->n_act, RV_RELU, &actor));
+    RV_TRY(rv_mlp_init(spec->n_obs + spec->n_act, (int)p->hidden_layers, (int)p->hidden, 1, RV_RELU, &critic));
+    const rv_schedule schedule = {s, &cfg->rollout, p, cfg->eval.every_steps};
     double length = rv_schedule_length(&schedule, s->total_steps);
-    bool imagines = rv_schedule_imagines(&schedule);
-    double fits = imagines ? (double)s->tick_steps / (double)s->retrain_every : 0;
-    double env_step = strcmp(spec->family, "mujoco") == 0 ? 6e-3 : 1e-5; /* GFLOP-equivalents of its time */
-    double step_cost = env_step + 2e-9 * (double)actor.n_params;
     double row = 4.0 * member.row.width;
-    double generation = imagines ? (double)cfg->rollout.branches * length * row : 0;
+    double generation = rv_schedule_imagines(&schedule) ? (double)cfg->rollout.branches * length * row : 0;
 
-    l->unit_cost[RV_ACTOR] = (double)s->tick_steps / (double)cfg->env.count * step_cost;
-    l->unit_cost[RV_MODEL] = 1e-9 * fits * 30 * 0.5 * (double)s->total_steps * 6 * (double)member.mlp.n_params;
-    l->unit_cost[RV_ROLLOUT] =
-        1e-9 * fits * (double)cfg->rollout.block * length * 2 * (double)(member.mlp.n_params + actor.n_params);
-    l->unit_cost[RV_POLICY] = 1e-9 * (double)(s->tick_steps * s->updates_per_step * cfg->policy.batch) /
-                              (double)cfg->policy.shards *
-                              (18.0 * (double)critic.n_params + 8.0 * (double)actor.n_params);
-    double evaluations = cfg->eval.every_steps ? (double)s->tick_steps / (double)cfg->eval.every_steps : 0;
-    l->unit_cost[RV_EVALUATOR] = evaluations * (spec->time_limit ? spec->time_limit : 1000) * step_cost;
-
-    l->unit_bytes[RV_ACTOR] = env_step > 1e-4 ? 4e6 : 1e4;
+    l->unit_bytes[RV_ACTOR] = strcmp(spec->family, "mujoco") == 0 ? 4e6 : 1e4;
     l->unit_bytes[RV_MODEL] = 16.0 * (double)member.n_trained + 8.0 * (double)s->total_steps +
                               4.0 * 10 * (double)(cfg->model.batch * cfg->model.hidden * cfg->model.hidden_layers);
     l->unit_bytes[RV_ROLLOUT] = (double)cfg->rollout.block * length * row;
-    l->unit_bytes[RV_POLICY] = generation * rv_schedule_generations(&schedule) / (double)cfg->policy.shards +
+    l->unit_bytes[RV_POLICY] = generation * rv_schedule_generations(&schedule) / (double)p->shards +
                                16.0 * (double)(actor.n_params + 3 * critic.n_params);
     l->unit_bytes[RV_EVALUATOR] = l->unit_bytes[RV_ACTOR];
     l->node_bytes = (double)s->total_steps * row;
@@ -137,7 +137,8 @@ rv_status rv_layout_create(const rv_config *cfg, int n_ranks, rv_layout *out)
     l.n_units[RV_ROLLOUT] = (int)(cfg->rollout.branches / cfg->rollout.block);
     l.n_units[RV_POLICY] = (int)cfg->policy.shards;
     l.n_units[RV_EVALUATOR] = (int)cfg->eval.episodes;
-    RV_TRY(estimate(cfg, &l));
+    RV_TRY(find_costs(cfg, &l));
+    RV_TRY(find_bytes(cfg, &l));
     for (int role = 0; role < RV_N_ROLES; role++)
         RV_TRY_GOTO(RV_NEW(l.owner[role], l.n_units[role]), fail);
     RV_TRY_GOTO(RV_NEW(load, n_ranks), fail);

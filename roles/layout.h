@@ -18,12 +18,14 @@ typedef struct rv_layout {
     int n_ranks;
     int n_units[RV_N_ROLES];
     int *owner[RV_N_ROLES];        /* (n_units) rank of each unit */
-    double unit_cost[RV_N_ROLES];  /* estimated work of one unit in one tick, in GFLOP */
+    bool is_measured;              /* costs are from layout.costs, in seconds; else estimated, in GFLOP */
+    double unit_cost[RV_N_ROLES];  /* work of one unit in one tick, on average */
     double unit_bytes[RV_N_ROLES]; /* memory of one unit */
     double node_bytes;             /* memory of the real buffer, once per node */
 } rv_layout;
 
-/** @return RV_OK; RV_E_CONFIG when the settings ask for more ranks of a role than there are, or than it has units;
+/** Costs are those of layout.costs, else estimated (cost.h).
+ * @return RV_OK; RV_E_CONFIG when the settings ask for more ranks of a role than there are, or than it has units;
  * RV_E_USAGE (n_ranks < 1) */
 rv_status rv_layout_create(const rv_config *cfg, int n_ranks, rv_layout *out);
 void rv_layout_clear(rv_layout *layout);

@@ -48,6 +48,8 @@ static const rv_field layout_fields[] = {
      "ranks that update the policy; 0: chosen from the cost of the work", RV_FIELD_RUNTIME},
     {"evaluator_ranks", RV_T_I64, LAYOUT(evaluator_ranks), "0", 0, 1e6, "ranks", NULL,
      "ranks that evaluate the policy; 0: chosen from the cost of the work", RV_FIELD_RUNTIME},
+    {"costs", RV_T_F64_LIST, LAYOUT(costs), "[]", 0, 1e6, "s", NULL,
+     "cost of the work by role, as 'reverie layout --measure' prints it; []: estimated", RV_FIELD_RUNTIME},
     {0},
 };
 

@@ -36,6 +36,7 @@ typedef struct rv_checkpoint_cfg {
 /** Settings of the section "layout": ranks per role, 0 = chosen from the cost of the work. Never changes a result. */
 typedef struct rv_layout_cfg {
     int64_t actor_ranks, model_ranks, rollout_ranks, policy_ranks, evaluator_ranks;
+    rv_f64_list costs; /* seconds per item of each role's work, in that order (roles/cost.h); none: estimated */
 } rv_layout_cfg;
 
 typedef struct rv_config {

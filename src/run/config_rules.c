@@ -134,6 +134,13 @@ static void check_feed(const rv_config *cfg, complaint *c)
            "feed.publish must be off, tcp://HOST:PORT or ipc://PATH, not '%s'", publish);
 }
 
+static void check_layout(const rv_config *cfg, complaint *c)
+{
+    int64_t n = cfg->layout.costs.n;
+    demand(c, n == 0 || n == 5,
+           "layout.costs has %lld entries and must have none or 5: actor, model, rollout, policy, evaluator", LL(n));
+}
+
 static void check_env(const rv_config *cfg, complaint *c)
 {
     const rv_env_spec *spec = NULL;
@@ -160,6 +167,7 @@ rv_status rv_config_check(const rv_config *config)
     check_blocks(config, &c);
     check_policy(config, &c);
     check_feed(config, &c);
+    check_layout(config, &c);
     if (c.n_told + c.n_untold == 0)
         return RV_OK;
     if (c.n_untold > 0)

@@ -131,7 +131,11 @@ static void check_chosen(const int64_t *wanted, int mode, int n)
     rv_config c = config_of(many);
     rv_layout l;
     c.schedule.mode = mode;
-    c.layout = (rv_layout_cfg){wanted[0], wanted[1], wanted[2], wanted[3], wanted[4]};
+    c.layout = (rv_layout_cfg){.actor_ranks = wanted[0],
+                               .model_ranks = wanted[1],
+                               .rollout_ranks = wanted[2],
+                               .policy_ranks = wanted[3],
+                               .evaluator_ranks = wanted[4]};
     RV_TEST_OK(rv_layout_create(&c, n, &l));
     int first = 0;
     for (int role = 0; role < RV_N_ROLES; role++) {
@@ -188,8 +192,38 @@ static void too_many_ranks_for_a_role(void)
     CU_ASSERT_EQUAL(rv_mem_blocks(), blocks);
 }
 
+/* costs of the settings take the place of the estimate, and place the units */
+static void given_costs_are_used(void)
+{
+    rv_config c = config_of(hopper);
+    rv_layout l;
+    RV_TEST_OK(rv_layout_create(&c, 4, &l));
+    CU_ASSERT(!l.is_measured);
+    rv_layout_clear(&l);
+    /* an episode of 1000 steps costs 2 s, of every 4th tick; everything else next to nothing */
+    RV_TEST_OK(rv_config_override("layout.costs=[1e-9,1e-13,1e-10,1e-10,0.002]", &c));
+    RV_TEST_OK(rv_layout_create(&c, 4, &l));
+    CU_ASSERT(l.is_measured);
+    CU_ASSERT(fabs(l.unit_cost[RV_EVALUATOR] - 0.5) < 1e-12);
+    CU_ASSERT(fabs(l.unit_cost[RV_ACTOR] - 250e-9) < 1e-15);
+    CU_ASSERT(fabs(l.unit_cost[RV_POLICY] - 250 * 20 * 1e-10) < 1e-15);
+    for (int rank = 0; rank < 4; rank++) {
+        int n = units_of(&l, RV_EVALUATOR, rank);
+        CU_ASSERT(n == 2 || n == 3);
+    }
+    rv_layout_clear(&l);
+    /* now the actor costs more than all the rest: it is alone */
+    RV_TEST_OK(rv_config_override("layout.costs=[1,1e-9,1e-10,1e-10,1e-6]", &c));
+    RV_TEST_OK(rv_layout_create(&c, 4, &l));
+    int rank = l.owner[RV_ACTOR][0];
+    for (int role = RV_ACTOR + 1; role < RV_N_ROLES; role++)
+        CU_ASSERT(!rv_layout_hosts(&l, (rv_role_id)role, rank));
+    rv_layout_clear(&l);
+    CU_ASSERT_EQUAL(rv_mem_blocks(), 0);
+}
+
 RV_TEST_MAIN("layout", {"every unit has one owner", every_unit_has_one_owner},
              {"pipelined work is balanced", pipelined_work_is_balanced},
              {"lockstep stages are balanced", lockstep_stages_are_balanced},
-             {"unused model costs nothing", unused_model_costs_nothing},
+             {"unused model costs nothing", unused_model_costs_nothing}, {"given costs are used", given_costs_are_used},
              {"chosen ranks are kept", chosen_ranks_are_kept}, {"too many ranks for a role", too_many_ranks_for_a_role})

@@ -210,6 +210,7 @@ static void test_rules(void)
         {{"policy.target_entropy=Auto"},
          "policy.target_entropy must be auto or a number in [-10000, 10000], not 'Auto'"},
         {{"feed.publish=localhost"}, "feed.publish must be off, tcp://HOST:PORT or ipc://PATH, not 'localhost'"},
+        {{"layout.costs=[1,2,3,4]"}, "layout.costs has 4 entries and must have none or 5: actor, model, rollout"},
         {{"env.name=Pendulum-v9"}, "env.name: no environment 'Pendulum-v9'"},
         {{"env.name=Hopper-v4", "model.known_reward=true"},
          "model.known_reward must be false: the reward of Hopper-v4"},
