@@ -51,31 +51,37 @@ static _Noreturn void fail(const rv_world *world, rv_status status)
     rv_world_abort(world, rv_status_exit_code(status));
 }
 
-/* every rank takes what its processor has, and rank 0 says so; OpenBLAS must be the same on all, or bits would not be
- */
+/* every rank takes what its processor has; OpenBLAS must be the same on all, or bits would not be */
 static rv_status choose_kernels(rv_world *world, const rv_run_plan *plan)
 {
     char kernels[RV_FIELD_TEXT];
-    int64_t same[2] = {0};
-    int64_t widest[2] = {0};
     RV_TRY(rv_kernels_choose(&plan->cfg.kernels));
+    if (!rv_kernels_openblas())
+        return RV_OK;
     rv_kernels_describe(kernels);
-    widest[0] = rv_kernels_instructions();
-    widest[1] = -widest[0];
+    int64_t hash = (int64_t)(rv_hash_u64(kernels, strlen(kernels)) >> 1);
+    int64_t bounds[2] = {hash, -hash};
+    RV_TRY(rv_world_max(world, 2, bounds));
+    RV_CHECK(bounds[0] == -bounds[1], RV_E_UNAVAILABLE,
+             "kernels.products: openblas needs the same kernels on all ranks, and this one has %s; set "
+             "OPENBLAS_CORETYPE or use native",
+             kernels);
+    return RV_OK;
+}
+
+/* rank 0 says what starts */
+static rv_status announce(rv_world *world)
+{
+    char kernels[RV_FIELD_TEXT];
+    int64_t widest[2] = {rv_kernels_instructions(), -(int64_t)rv_kernels_instructions()};
     RV_TRY(rv_world_max(world, 2, widest));
-    if (rv_kernels_openblas()) {
-        same[0] = (int64_t)(rv_hash_u64(kernels, strlen(kernels)) >> 1);
-        same[1] = -same[0];
-        RV_TRY(rv_world_max(world, 2, same));
-        RV_CHECK(same[0] == -same[1], RV_E_UNAVAILABLE,
-                 "kernels.products: openblas needs the same kernels on all ranks, and this one has %s; set "
-                 "OPENBLAS_CORETYPE or use native",
-                 kernels);
-    }
-    if (world->rank == 0)
-        rv_info("%d rank%s on %d node%s; kernels: %s%s", world->size, world->size == 1 ? "" : "s", world->n_nodes,
-                world->n_nodes == 1 ? "" : "s", kernels,
-                widest[0] == -widest[1] ? "" : " on this node, others elsewhere (same bits)");
+    if (world->rank != 0)
+        return RV_OK;
+    rv_kernels_describe(kernels);
+    rv_log_set_prefix("");
+    rv_info("%d rank%s on %d node%s; kernels: %s%s", world->size, world->size == 1 ? "" : "s", world->n_nodes,
+            world->n_nodes == 1 ? "" : "s", kernels,
+            widest[0] == -widest[1] ? "" : " on this node, others elsewhere (same bits)");
     return RV_OK;
 }
 
@@ -86,7 +92,10 @@ static rv_status run_loop(rv_world *world, const rv_run_plan *plan, const rv_lay
     rv_coordinator *coordinator = NULL;
     rv_context *ctx = NULL;
     rv_loop loop = {0};
+    RV_TRY_GOTO(choose_kernels(world, plan), done);
     RV_TRY_GOTO(rv_coordinator_create(world, plan, layout, &coordinator), done);
+    RV_TRY_GOTO(announce(world), done);
+    name_this_rank(world, layout);
     RV_TRY_GOTO(rv_context_create(&plan->cfg, layout, world, coordinator, plan->run_dir, &ctx), done);
     RV_TRY_GOTO(rv_loop_create(ctx, plan->resume, &loop), done);
     RV_TRY_GOTO(rv_loop_run(&loop), done);
@@ -106,9 +115,6 @@ rv_status rv_run(rv_world *world, const rv_run_plan *plan)
     rv_layout layout;
     rv_log_set_over_line(plan->columns > 0);
     rv_status status = rv_layout_create(&plan->cfg, world->size, &layout);
-    if (status != RV_OK)
-        fail(world, status);
-    status = choose_kernels(world, plan);
     if (status != RV_OK)
         fail(world, status);
     name_this_rank(world, &layout);

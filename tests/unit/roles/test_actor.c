@@ -44,12 +44,15 @@ static void set_up(bench *b, const char *env, int count)
     RV_TEST_OK(rv_feed_hub_create(&feed, true, 1, ignore, NULL, &b->hub));
     RV_TEST_OK(rv_feed_push_create(rv_feed_hub_push_endpoints(b->hub), true, 1, &b->ctx.push));
     RV_TEST_OK(RV_NEW(b->rows, ROWS_MAX * b->ctx.row.width));
+    RV_TEST_OK(rv_shared_create(&b->world, &b->ctx.shared));
     RV_TEST_OK(rv_role_actor.create(&b->ctx, &b->role));
+    RV_TEST_OK(rv_shared_open(b->ctx.shared));
 }
 
 static void tear_down(bench *b)
 {
     rv_role_actor.destroy(b->role);
+    rv_shared_destroy(&b->ctx.shared);
     rv_feed_push_destroy(&b->ctx.push);
     rv_feed_hub_destroy(&b->hub);
     rv_mem_free(&b->ctx.board.policy);
