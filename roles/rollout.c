@@ -35,8 +35,8 @@ static rv_status rollout_create(rv_context *ctx, void **out)
     r->n_units = rv_context_units(ctx, RV_ROLLOUT, r->numbers);
     RV_TRY_GOTO(RV_SHARED_NEW(ctx->shared, r->rows, r->n_units * r->capacity * r->width), fail);
     RV_TRY_GOTO(RV_NEW(r->n_rows, r->n_units), fail);
-    RV_TRY_GOTO(rv_branch_create(&ctx->cfg->rollout, &ctx->member_shape, &ctx->actor_net, ctx->spec,
-                                 ctx->cfg->model.known_reward, &r->branch),
+    RV_TRY_GOTO(rv_branch_create(&ctx->cfg->rollout, (int)ctx->cfg->model.members, &ctx->member_shape, &ctx->actor_net,
+                                 ctx->spec, ctx->cfg->model.known_reward, &r->branch),
                 fail);
     *out = r;
     return RV_OK;
@@ -68,6 +68,7 @@ static rv_status rollout_work(void *role, rv_context *ctx, const rv_tick *tick)
         .length = tick->length,
         .n_real = tick->n_real,
         .real = ctx->board.real,
+        .n_members = (int)ctx->cfg->model.members,
         .members = ctx->board.members,
         .n_elites = (int)ctx->cfg->model.elites,
         .elites = ctx->board.elites,

@@ -145,6 +145,8 @@ rv_status rv_sac_shard_create(const rv_sac *sac, rv_sac_shard **out)
     RV_TRY_GOTO(RV_NEW(s->d_q, rows), fail);
     RV_TRY_GOTO(RV_NEW(s->d_critic, rows * n_act), fail);
     RV_TRY_GOTO(RV_NEW(s->d_act, rows * n_act), fail);
+    RV_TRY_GOTO(RV_NEW(s->smaller[0], rows), fail);
+    RV_TRY_GOTO(RV_NEW(s->smaller[1], rows), fail);
     RV_TRY_GOTO(RV_NEW(s->d_out, rows * 2 * n_act), fail);
     RV_TRY_GOTO(rv_mlp_tape_create(&sac->actor, s->rows, &s->actor_tape), fail);
     for (int i = 0; i < 2; i++)
@@ -164,6 +166,8 @@ void rv_sac_shard_destroy(rv_sac_shard **shard)
     float **arrays[] = {&s->obs, &s->obs_act, &s->act, &s->logp, &s->y, &s->d_q, &s->d_critic, &s->d_act, &s->d_out};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
         rv_mem_free(arrays[i]);
+    rv_mem_free(&s->smaller[0]);
+    rv_mem_free(&s->smaller[1]);
     rv_mlp_tape_clear(&s->actor_tape);
     for (int i = 0; i < 2; i++)
         rv_mlp_tape_clear(&s->critic_tape[i]);
@@ -236,26 +240,29 @@ void rv_sac_critic_apply(rv_sac *sac, const float *grad)
                         sac->adam_m + at, sac->adam_v + at, sac->cfg.tau, sac->target);
 }
 
-/* d_act (rows, n_act) = d (-mean min_i Q_i(s, a)) / da: each critic carries the rows where it is the smaller.
+/* d_act (rows, n_act) = d (-mean min_i Q_i(s, a)) / da: a row goes back through the critic that is the smaller there.
  * Adds the rows' min_i Q_i to *sum. */
 static void min_q_back(const rv_sac *sac, rv_sac_shard *s, double *sum)
 {
-    const int64_t n = (int64_t)s->rows * sac->row.n_act;
-    const float per_row = (float)(-1.0 / (double)sac->cfg.batch);
+    const size_t n_act = (size_t)sac->row.n_act;
     const float *q[2];
+    int n[2] = {0};
     for (int i = 0; i < 2; i++)
         q[i] = rv_mlp_forward(&sac->critic, critic_params(sac, i), s->rows, s->obs_act, &s->critic_tape[i]);
-    memset(s->d_act, 0, (size_t)n * sizeof(float));
+    for (int j = 0; j < s->rows; j++) {
+        int i = q[1][j] < q[0][j];
+        *sum += (double)q[i][j];
+        s->smaller[i][n[i]++] = j;
+        s->d_q[j] = (float)(-1.0 / (double)sac->cfg.batch);
+    }
     for (int i = 0; i < 2; i++) {
-        for (int j = 0; j < s->rows; j++) {
-            bool smaller = (q[1][j] < q[0][j]) == (i == 1);
-            *sum += smaller ? (double)q[i][j] : 0.0;
-            s->d_q[j] = smaller ? per_row : 0.0F;
-        }
-        rv_mlp_backward(&sac->critic, critic_params(sac, i), s->rows, s->obs_act, &s->critic_tape[i], s->d_q, NULL,
+        if (n[i] == 0)
+            continue;
+        rv_mlp_tape_keep(&sac->critic, n[i], s->smaller[i], &s->critic_tape[i]);
+        rv_mlp_backward(&sac->critic, critic_params(sac, i), n[i], s->obs_act, &s->critic_tape[i], s->d_q, NULL,
                         sac->row.n_obs, s->d_critic);
-        for (int64_t j = 0; j < n; j++)
-            s->d_act[j] += s->d_critic[j];
+        for (int k = 0; k < n[i]; k++)
+            memcpy(s->d_act + (size_t)s->smaller[i][k] * n_act, s->d_critic + (size_t)k * n_act, n_act * sizeof(float));
     }
 }
 

@@ -64,8 +64,9 @@ typedef struct rv_sac_shard {
     float *act, *logp;      /* (rows, n_act), (rows) the actor's sample */
     float *y;               /* (rows) target of the critics */
     float *d_q;             /* (rows) gradient at a critic's output */
-    float *d_critic;        /* (rows, n_act) gradient at the action that a critic sees */
-    float *d_act;           /* (rows, n_act) both critics' at the sampled action */
+    int *smaller[2];        /* (rows) the rows where this critic is the smaller */
+    float *d_critic;        /* (rows, n_act) gradient at the action, of these rows */
+    float *d_act;           /* (rows, n_act) gradient at the sampled action */
     float *d_out;           /* (rows, 2 n_act) gradient at the actor's output */
     rv_mlp_tape actor_tape; /* of rows rows, as are the critics' */
     rv_mlp_tape critic_tape[2];

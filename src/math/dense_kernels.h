@@ -178,9 +178,14 @@ static void copy_rows(int rows, int width, const float *from, ptrdiff_t ld_from,
 /* a block of fewer columns than its vectors hold: computed beside c, in full vectors */
 static void run_narrow_block(const block *t, int vectors, int width)
 {
-    float c[TILE_ROWS * PANEL] = {0};
-    float gate[TILE_ROWS * PANEL] = {0};
+    float c[TILE_ROWS * PANEL];
+    float gate[TILE_ROWS * PANEL];
     float slope[TILE_ROWS * PANEL];
+    const bool has_gate = t->finish == WHERE_POSITIVE || t->finish == TIMES;
+    if (!t->bias)
+        memset(c, 0, sizeof c);
+    if (has_gate)
+        memset(gate, 0, sizeof gate);
     block beside = *t;
     beside.c = c;
     beside.ldc = PANEL;
@@ -188,7 +193,7 @@ static void run_narrow_block(const block *t, int vectors, int width)
     beside.slope = slope;
     if (!t->bias)
         copy_rows(t->rows, width, t->c, t->ldc, c, PANEL);
-    if (t->finish == WHERE_POSITIVE || t->finish == TIMES)
+    if (has_gate)
         copy_rows(t->rows, width, t->gate, t->ldc, gate, PANEL);
     run_full_block(&beside, vectors);
     copy_rows(t->rows, width, c, PANEL, t->c, t->ldc);

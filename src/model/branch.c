@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { CHUNK = 128 }; /* rows of a member's forward pass */
+
 struct rv_branch {
     rv_rollout_cfg cfg;
     rv_member_shape shape;
@@ -14,20 +16,22 @@ struct rv_branch {
     const rv_env_spec *spec;
     bool known_reward;
     rv_mlp_tape member_tape, policy_tape;
-    float *obs, *act;               /* (block, n_obs), (block, n_act) states of the living branches */
-    float *grouped;                 /* (block, n_obs) the same while they are sorted by elite */
-    float *noise;                   /* (block, max(n_act, n_out)) */
-    float *x, *scratch;             /* (block, n_in) */
-    float *mean, *logvar;           /* (block, n_out) of the drawn elite */
-    float *next_obs, *reward;       /* (block, n_obs), (block) */
-    double *gate;                   /* (block, n_out, 3): sums of mean, mean^2, variance over the elites */
-    float *gate_mean, *gate_logvar; /* (block, n_out) of one elite; the three only with the gate on */
-    int *elite;                     /* (block) position in elites */
-    unsigned char *done;            /* (block) */
+    float *obs, *act;              /* (block, n_obs), (block, n_act) states of the living branches */
+    float *grouped;                /* (block, n_obs) the same while they are sorted by elite */
+    float *noise;                  /* (block, max(n_act, n_out)) */
+    float *x, *scratch;            /* (block, n_in) */
+    float *mean, *logvar;          /* (block, n_out) of the drawn elite */
+    float *next_obs, *reward;      /* (block, n_obs), (block) */
+    float *means;                  /* (members, block, n_out) of all; this and what follows only with the gate on */
+    float *one_logvar;             /* (block, n_out) of one member */
+    double *variance;              /* (block, n_out) sum over the members */
+    int *elite;                    /* (block) position in elites */
+    unsigned char *done, *trusted; /* (block) */
+    bool is_finite;                /* all that members said to the gate in this run */
 };
 
-rv_status rv_branch_create(const rv_rollout_cfg *cfg, const rv_member_shape *shape, const rv_mlp *policy_net,
-                           const rv_env_spec *spec, bool known_reward, rv_branch **out)
+rv_status rv_branch_create(const rv_rollout_cfg *cfg, int n_members, const rv_member_shape *shape,
+                           const rv_mlp *policy_net, const rv_env_spec *spec, bool known_reward, rv_branch **out)
 {
     rv_status status = RV_OK;
     rv_branch *b = NULL;
@@ -42,7 +46,7 @@ rv_status rv_branch_create(const rv_rollout_cfg *cfg, const rv_member_shape *sha
     int n_noise = row->n_act > shape->n_out ? row->n_act : shape->n_out;
     RV_CHECK_GOTO(!known_reward || spec->reward, RV_E_CONFIG, fail,
                   "model.known_reward: the reward of %s is not a function of observation and action", spec->name);
-    RV_TRY_GOTO(rv_mlp_tape_create_forward(&shape->mlp, (int)n, &b->member_tape), fail);
+    RV_TRY_GOTO(rv_mlp_tape_create_forward(&shape->mlp, (int)(n < CHUNK ? n : CHUNK), &b->member_tape), fail);
     RV_TRY_GOTO(rv_mlp_tape_create_forward(policy_net, (int)n, &b->policy_tape), fail);
     RV_TRY_GOTO(RV_NEW(b->obs, n * (size_t)row->n_obs), fail);
     RV_TRY_GOTO(RV_NEW(b->grouped, n * (size_t)row->n_obs), fail);
@@ -55,11 +59,12 @@ rv_status rv_branch_create(const rv_rollout_cfg *cfg, const rv_member_shape *sha
     RV_TRY_GOTO(RV_NEW(b->next_obs, n * (size_t)row->n_obs), fail);
     RV_TRY_GOTO(RV_NEW(b->reward, n), fail);
     size_t n_gate = cfg->max_disagreement > 0 ? n * (size_t)shape->n_out : 0;
-    RV_TRY_GOTO(RV_NEW(b->gate, 3 * n_gate), fail);
-    RV_TRY_GOTO(RV_NEW(b->gate_mean, n_gate), fail);
-    RV_TRY_GOTO(RV_NEW(b->gate_logvar, n_gate), fail);
+    RV_TRY_GOTO(RV_NEW(b->means, (size_t)n_members * n_gate), fail);
+    RV_TRY_GOTO(RV_NEW(b->one_logvar, n_gate), fail);
+    RV_TRY_GOTO(RV_NEW(b->variance, n_gate), fail);
     RV_TRY_GOTO(RV_NEW(b->elite, n), fail);
     RV_TRY_GOTO(RV_NEW(b->done, n), fail);
+    RV_TRY_GOTO(RV_NEW(b->trusted, n), fail);
     *out = b;
     return RV_OK;
 fail:
@@ -84,11 +89,12 @@ void rv_branch_destroy(rv_branch **branch)
     rv_mem_free(&b->logvar);
     rv_mem_free(&b->next_obs);
     rv_mem_free(&b->reward);
-    rv_mem_free(&b->gate);
-    rv_mem_free(&b->gate_mean);
-    rv_mem_free(&b->gate_logvar);
+    rv_mem_free(&b->means);
+    rv_mem_free(&b->one_logvar);
+    rv_mem_free(&b->variance);
     rv_mem_free(&b->elite);
     rv_mem_free(&b->done);
+    rv_mem_free(&b->trusted);
     rv_mem_free(branch);
 }
 
@@ -111,59 +117,68 @@ static void group_by_elite(rv_branch *b, rv_rng *rng, int n, int n_elites, int *
     memcpy(b->obs, b->grouped, (size_t)n * width * sizeof *b->obs);
 }
 
-/* what elite k predicts for states from..to-1, into their rows of mean and logvar */
-static void predict_rows(rv_branch *b, const rv_branch_source *s, int k, int from, int to, float *mean, float *logvar)
+/* what a member predicts for states from..to-1, into their rows of mean and logvar; in chunks that stay in cache */
+static void predict_rows(rv_branch *b, const rv_branch_source *s, int member, int from, int to, float *mean,
+                         float *logvar)
 {
     const rv_member_shape *shape = &b->shape;
-    size_t first = (size_t)from;
-    size_t n_out = (size_t)shape->n_out;
-    if (to > from)
-        rv_member_predict(shape, s->members + s->elites[k] * shape->n_published, to - from,
-                          b->x + first * (size_t)shape->n_in, &b->member_tape, b->scratch, mean + first * n_out,
-                          logvar + first * n_out);
+    const size_t n_out = (size_t)shape->n_out;
+    for (int i = from; i < to; i += b->member_tape.max_rows) {
+        int n = to - i < b->member_tape.max_rows ? to - i : b->member_tape.max_rows;
+        rv_member_predict(shape, s->members + member * shape->n_published, n, b->x + (size_t)i * (size_t)shape->n_in,
+                          &b->member_tape, b->scratch, mean + (size_t)i * n_out, logvar + (size_t)i * n_out);
+    }
 }
 
-/* Means and log-variances of the drawn elites; with the gate on, every elite runs and leaves its share in b->gate. The
- * products that make a row have the same shapes with the gate and without, so that a gate that stops nothing changes
- * no bit. */
+/* Means and log-variances of the drawn elites. With the gate on every member runs on every state, and leaves its means
+ * and its share of the variance. */
 static void predict(rv_branch *b, const rv_branch_source *s, int n, const int *start)
 {
-    size_t n_out = (size_t)b->shape.n_out;
-    float *mean = b->gate_mean;
-    float *logvar = b->gate_logvar;
-    bool has_gate = b->cfg.max_disagreement > 0;
-    if (has_gate)
-        memset(b->gate, 0, (size_t)n * n_out * 3 * sizeof *b->gate);
-    for (int k = 0; k < s->n_elites; k++) {
-        predict_rows(b, s, k, start[k], start[k + 1], b->mean, b->logvar);
-        if (!has_gate)
-            continue;
-        predict_rows(b, s, k, 0, start[k], mean, logvar);
-        predict_rows(b, s, k, start[k + 1], n, mean, logvar);
-        size_t from = (size_t)start[k] * n_out;
-        size_t bytes = (size_t)(start[k + 1] - start[k]) * n_out * sizeof *mean;
-        memcpy(mean + from, b->mean + from, bytes);
-        memcpy(logvar + from, b->logvar + from, bytes);
-        for (size_t i = 0; i < (size_t)n * n_out; i++) {
-            b->gate[3 * i] += (double)mean[i];
-            b->gate[3 * i + 1] += (double)mean[i] * (double)mean[i];
-            b->gate[3 * i + 2] += exp((double)logvar[i]);
+    const size_t n_all = (size_t)n * (size_t)b->shape.n_out;
+    if (b->cfg.max_disagreement <= 0) {
+        for (int k = 0; k < s->n_elites; k++)
+            predict_rows(b, s, s->elites[k], start[k], start[k + 1], b->mean, b->logvar);
+        return;
+    }
+    memset(b->variance, 0, n_all * sizeof *b->variance);
+    for (int m = 0; m < s->n_members; m++) {
+        float *means = b->means + (size_t)m * n_all;
+        predict_rows(b, s, m, 0, n, means, b->one_logvar);
+        for (int k = 0; k < s->n_elites; k++) {
+            const size_t from = (size_t)start[k] * (size_t)b->shape.n_out;
+            const size_t bytes = (size_t)(start[k + 1] - start[k]) * (size_t)b->shape.n_out * sizeof *means;
+            if (s->elites[k] != m)
+                continue;
+            memcpy(b->mean + from, means + from, bytes);
+            memcpy(b->logvar + from, b->one_logvar + from, bytes);
         }
+        rv_vector_exp((int)n_all, b->one_logvar, b->one_logvar);
+        for (size_t i = 0; i < n_all; i++)
+            b->variance[i] += (double)b->one_logvar[i];
     }
 }
 
-/* do the elites agree on state i well enough to go on? */
-static bool is_trusted(const rv_branch *b, int i, int n_elites)
+/* Do the members agree on each of n states well enough to go on? */
+static void judge(rv_branch *b, const rv_branch_source *s, int n, unsigned char *is_trusted)
 {
-    double limit = b->cfg.max_disagreement;
-    for (int j = 0; limit > 0 && j < b->shape.n_out; j++) {
-        const double *g = b->gate + 3 * ((size_t)i * (size_t)b->shape.n_out + (size_t)j);
-        double mean = g[0] / n_elites;
-        double variance = g[1] / n_elites - mean * mean;
-        if (variance > limit * limit * g[2] / n_elites)
-            return false;
+    const int n_out = b->shape.n_out;
+    const size_t n_all = (size_t)n * (size_t)n_out;
+    const double limit = b->cfg.max_disagreement * b->cfg.max_disagreement;
+    memset(is_trusted, 1, (size_t)n);
+    for (size_t i = 0; i < n_all && b->cfg.max_disagreement > 0; i++) {
+        double middle = 0;
+        double spread = 0;
+        for (int m = 0; m < s->n_members; m++)
+            middle += (double)b->means[(size_t)m * n_all + i];
+        middle /= s->n_members;
+        for (int m = 0; m < s->n_members; m++) {
+            const double off = (double)b->means[(size_t)m * n_all + i] - middle;
+            spread += off * off;
+        }
+        b->is_finite &= isfinite(spread) && isfinite(b->variance[i]);
+        if (spread > limit * b->variance[i])
+            is_trusted[i / (size_t)n_out] = 0;
     }
-    return true;
 }
 
 /* next observations and rewards from the Gaussian of each state */
@@ -213,9 +228,10 @@ static int step(rv_branch *b, const rv_branch_source *s, rv_rng *rng, int n, flo
         memcpy(x + r->n_obs, b->act + i * r->n_act, (size_t)r->n_act * sizeof *x);
     }
     predict(b, s, n, start);
+    judge(b, s, n, b->trusted);
     sample(b, rng, n);
     for (int i = 0; i < n; i++) {
-        if (!is_trusted(b, i, s->n_elites)) {
+        if (!b->trusted[i]) {
             stats->n_stopped++;
             continue;
         }
@@ -236,6 +252,7 @@ rv_status rv_branch_run(rv_branch *branch, const rv_branch_source *source, int b
 {
     rv_branch *b = branch;
     rv_branch_stats total = {0};
+    b->is_finite = true;
     int n = (int)b->cfg.block;
     for (int depth = 0; depth < source->length && n > 0; depth++) {
         rv_rng rng = rv_rng_at(source->seed, RV_STREAM_BRANCH, (uint32_t)block,
@@ -244,7 +261,7 @@ rv_status rv_branch_run(rv_branch *branch, const rv_branch_source *source, int b
             start_states(b, source, &rng);
         n = step(b, source, &rng, n, rows, &total);
     }
-    RV_CHECK(rv_vector_is_finite(total.n_rows * b->shape.row.width, rows), RV_E_NONFINITE,
+    RV_CHECK(b->is_finite && rv_vector_is_finite(total.n_rows * b->shape.row.width, rows), RV_E_NONFINITE,
              "block %d: the model imagined a number that is not finite (fit %lld); lower model.learning_rate or "
              "rollout.length_end",
              block, (long long)source->retrain);

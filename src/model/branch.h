@@ -5,12 +5,12 @@
  *   (mu, logvar) = member_i(obs, act);  [reward, delta] = mu + exp(logvar / 2) eps;  next_obs = obs + delta
  *   terminated = the task's own rule on next_obs.
  * A branch that terminated makes no further rows. With max_disagreement > 0 a branch also stops, before the row is
- * made, where the elites disagree by more than that: the largest over the outputs of the standard deviation of the
- * elites' means, divided by the root of their mean predicted variance.
+ * made, where the members disagree by more than that: the largest over the outputs of the standard deviation of the
+ * members' means, divided by the root of their mean predicted variance.
  *
  * A block is a unit: its rows depend on (seed, block, retrain, published weights, real rows) alone. States are
- * grouped by the drawn elite, so that each costs one member's forward pass; with the gate on, all elites run.
- * A gate that stops nothing changes no bit.
+ * grouped by the drawn elite, so that each costs one member's forward pass; with the gate on, all members run.
+ * A gate that stops nothing changes no bit (with native products, kernels.h).
  */
 #pragma once
 #include "env/env.h"
@@ -30,11 +30,12 @@ extern const rv_field rv_rollout_cfg_fields[];
 /** What all blocks read; borrowed. */
 typedef struct rv_branch_source {
     uint64_t seed;
-    int64_t retrain;      /* number of the fit whose weights are used */
-    int length;           /* steps of a branch, at most */
-    int64_t n_real;       /* real rows to start from */
-    const float *real;    /* (n_real, row.width) */
-    const float *members; /* (members, n_published) */
+    int64_t retrain;   /* number of the fit whose weights are used */
+    int length;        /* steps of a branch, at most */
+    int64_t n_real;    /* real rows to start from */
+    const float *real; /* (n_real, row.width) */
+    int n_members;
+    const float *members; /* (n_members, n_published) */
     int n_elites;
     const int *elites;   /* (n_elites) */
     const float *policy; /* actor weights */
@@ -47,8 +48,8 @@ typedef struct rv_branch_stats {
 
 typedef struct rv_branch rv_branch; /* work space for one block at a time */
 
-rv_status rv_branch_create(const rv_rollout_cfg *cfg, const rv_member_shape *shape, const rv_mlp *policy_net,
-                           const rv_env_spec *spec, bool known_reward, rv_branch **out);
+rv_status rv_branch_create(const rv_rollout_cfg *cfg, int n_members, const rv_member_shape *shape,
+                           const rv_mlp *policy_net, const rv_env_spec *spec, bool known_reward, rv_branch **out);
 void rv_branch_destroy(rv_branch **branch);
 
 /** Roll one block out. @param[out] rows (block * length, row.width): stats->n_rows of them are written

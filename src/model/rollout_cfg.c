@@ -20,7 +20,7 @@ const rv_field rv_rollout_cfg_fields[] = {
     {"retain_epochs", RV_T_I64, AT(retain_epochs), "1", 1, 1000, "epochs", NULL,
      "how long imagined data are kept, but always until the next fit; more gives a larger, staler buffer", 0},
     {"max_disagreement", RV_T_F64, AT(max_disagreement), "0", 0, 1e6, "predicted deviations", NULL,
-     "cut a branch where the elites disagree by more than this; 0: never (then only one elite runs per state)", 0},
+     "cut a branch where the members disagree by more than this; 0: never (then only one elite runs per state)", 0},
     {0},
 };
 // clang-format on

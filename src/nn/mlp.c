@@ -83,6 +83,21 @@ const float *rv_mlp_forward(const rv_mlp *mlp, const float *params, int rows, co
     return in;
 }
 
+void rv_mlp_tape_keep(const rv_mlp *mlp, int n, const int *rows, rv_mlp_tape *tape)
+{
+    for (int l = 0; l < mlp->n_layers; l++) {
+        const size_t width = (size_t)mlp->sizes[l + 1];
+        for (int i = 0; i < n; i++) {
+            if (rows[i] == i)
+                continue;
+            memcpy(tape->h[l] + (size_t)i * width, tape->h[l] + (size_t)rows[i] * width, width * sizeof(float));
+            if (tape->slope[l])
+                memcpy(tape->slope[l] + (size_t)i * width, tape->slope[l] + (size_t)rows[i] * width,
+                       width * sizeof(float));
+        }
+    }
+}
+
 void rv_mlp_backward(const rv_mlp *mlp, const float *params, int rows, const float *x, rv_mlp_tape *tape,
                      const float *d_out, float *d_params, int first, float *d_x)
 {

@@ -46,6 +46,10 @@ void rv_mlp_tape_clear(rv_mlp_tape *tape);
  * @return the last of tape->h, (rows, out): valid until the next forward on this tape */
 const float *rv_mlp_forward(const rv_mlp *mlp, const float *params, int rows, const float *x, rv_mlp_tape *tape);
 
+/** Keep these rows of the last forward pass alone, moved to the front, for a backward pass through some of them.
+ * @param[in] rows (n) their numbers, rising */
+void rv_mlp_tape_keep(const rv_mlp *mlp, int n, const int *rows, rv_mlp_tape *tape);
+
 /** Gradients of a scalar f, given d_out = df/d output of the forward pass that tape and x belong to.
  * @param[in]  d_out  (rows, out)
  * @param[out] d_params (n_params) overwritten with df/d params; NULL: not computed

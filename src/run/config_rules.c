@@ -97,9 +97,9 @@ static void check_rollout(const rv_config *cfg, complaint *c)
         NAMED(rollout.retain_epochs) " times " NAMED(
             schedule.epoch_steps) " keeps the imagined data of more than %d fits; raise " NAMED(schedule.retrain_every),
         LL(r->retain_epochs), LL(cfg->schedule.epoch_steps), (int)RV_GENERATIONS, LL(cfg->schedule.retrain_every));
-    demand(c, r->max_disagreement <= 0 || cfg->model.elites >= 2,
-           "rollout.max_disagreement (%g) needs at least 2 elites to compare; " NAMED(model.elites),
-           r->max_disagreement, LL(cfg->model.elites));
+    demand(c, r->max_disagreement <= 0 || cfg->model.members >= 2,
+           "rollout.max_disagreement (%g) needs at least 2 members to compare; " NAMED(model.members),
+           r->max_disagreement, LL(cfg->model.members));
 }
 
 /* blocks of a fit: each is named in messages by its number, and each shard's imagined buffer is fed by some of them */

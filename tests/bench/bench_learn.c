@@ -214,12 +214,13 @@ static rv_status imagine_create(const bench *row, void **work)
     RV_TRY_GOTO(RV_NEW(e->policy, net.n_params), fail);
     rv_rng rng = rv_rng_at(1, RV_STREAM_INIT, 0, 0);
     rv_mlp_init_glorot(&net, &rng, e->policy);
-    RV_TRY_GOTO(rv_branch_create(rollout, &e->shape, &net, e->spec, false, &e->branch), fail);
+    RV_TRY_GOTO(rv_branch_create(rollout, MEMBERS, &e->shape, &net, e->spec, false, &e->branch), fail);
     RV_TRY_GOTO(RV_NEW(e->rows, rollout->branches * e->shape.row.width), fail);
     e->source = (rv_branch_source){.seed = 1,
                                    .length = 1,
                                    .n_real = e->n_real,
                                    .real = e->real,
+                                   .n_members = MEMBERS,
                                    .members = e->published,
                                    .n_elites = (int)e->cfg.model.elites,
                                    .elites = e->elites,
@@ -254,7 +255,7 @@ static rv_status imagine_run(void *work)
 static const setting half_cheetah = {"HalfCheetah-v4", 0, {0}};
 static const setting pendulum = {"Pendulum-v1", 2, {"policy.hidden=64", "policy.batch=100"}};
 static const setting no_holdout = {"HalfCheetah-v4", 2, {"model.holdout_ratio=1e-4", "schedule.warmup_steps=10000"}};
-static const setting gate = {"HalfCheetah-v4", 2, {"model.elites=7", "rollout.max_disagreement=1e6"}};
+static const setting gate = {"HalfCheetah-v4", 1, {"rollout.max_disagreement=1e6"}};
 
 /* weights of networks with biases left out: o observations, a actions, h units in each hidden layer */
 #define ACTOR(o, a, h)              ((o) * (h) + (h) * (h) + (h)*2 * (a))

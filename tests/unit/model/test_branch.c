@@ -34,7 +34,7 @@ static void set_up(bench *b, const char *env, int64_t block, int length, int64_t
     RV_TEST_OK(RV_NEW(b->policy, b->policy_net.n_params));
     RV_TEST_OK(RV_NEW(b->real, n_real * b->shape.row.width));
     RV_TEST_OK(RV_NEW(b->rows, block * length * b->shape.row.width));
-    RV_TEST_OK(rv_branch_create(&b->cfg, &b->shape, &b->policy_net, b->spec, known_reward, &b->branch));
+    RV_TEST_OK(rv_branch_create(&b->cfg, MEMBERS, &b->shape, &b->policy_net, b->spec, known_reward, &b->branch));
     rv_rng rng = rv_rng_at(1, RV_STREAM_TEST, 0, 0);
     for (int64_t i = 0; i < n_real * b->shape.row.width; i++)
         b->real[i] = (float)(0.1 * rv_rng_uniform(&rng));
@@ -45,6 +45,7 @@ static void set_up(bench *b, const char *env, int64_t block, int length, int64_t
                                    .length = length,
                                    .n_real = n_real,
                                    .real = b->real,
+                                   .n_members = MEMBERS,
                                    .members = b->members,
                                    .n_elites = 1,
                                    .elites = b->elites,
@@ -176,14 +177,14 @@ static void outcome(const bench *b, const float *x, double *y)
         y[1 + j] = (double)x[r->next_obs + j] - (double)x[j];
 }
 
-/* the largest of standard deviation of the elites' means over root of their mean variance */
+/* the largest of standard deviation of the members' means over root of their mean variance */
 static double disagreement64(const bench *b, const float *obs_act)
 {
     double worst = 0;
-    int n = b->source.n_elites;
+    int n = b->source.n_members;
     double mean[MEMBERS][WIDEST], logvar[MEMBERS][WIDEST];
     for (int k = 0; k < n; k++)
-        predict64(b, b->elites[k], obs_act, mean[k], logvar[k]);
+        predict64(b, k, obs_act, mean[k], logvar[k]);
     for (int j = 0; j < b->shape.n_out; j++) {
         double middle = 0, spread = 0, variance = 0;
         for (int k = 0; k < n; k++) {
@@ -409,7 +410,8 @@ static void known_reward_is_the_tasks(void)
     rv_branch *branch = NULL;
     rv_env_spec spec = *b.spec;
     spec.reward = NULL;
-    RV_TEST_FAILS(rv_branch_create(&b.cfg, &b.shape, &b.policy_net, &spec, true, &branch), RV_E_CONFIG, "known_reward");
+    RV_TEST_FAILS(rv_branch_create(&b.cfg, MEMBERS, &b.shape, &b.policy_net, &spec, true, &branch), RV_E_CONFIG,
+                  "known_reward");
     CU_ASSERT_PTR_NULL(branch);
 }
 
@@ -429,7 +431,7 @@ static void random_ensemble(bench *b)
 }
 
 /* the same block without the gate shows what every branch would do; the gate must leave out just the doubtful ones */
-static void gate_stops_what_elites_disagree_on(void)
+static void gate_stops_what_members_disagree_on(void)
 {
     enum { BLOCK = 1000 };
     bench free, gated;
@@ -548,8 +550,11 @@ static void check_not_finite(double max_disagreement)
         b.stats.n_rows = -1;
         RV_TEST_FAILS(rv_branch_run(b.branch, &b.source, 9, b.rows, &b.stats), RV_E_NONFINITE, "block 9");
         CU_ASSERT_EQUAL(b.stats.n_rows, -1);
-        b.source.n_elites = 2; /* 3 and 0: it does not matter what others predict */
-        run(&b, 9);
+        b.source.n_elites = 2; /* 3 and 0: what others predict matters to the gate alone */
+        if (max_disagreement > 0)
+            RV_TEST_FAILS(rv_branch_run(b.branch, &b.source, 9, b.rows, &b.stats), RV_E_NONFINITE, "block 9");
+        else
+            run(&b, 9);
     }
     tear_down(&b);
 }
@@ -566,7 +571,7 @@ RV_TEST_MAIN("branch", {"starts are real states", starts_are_real_states},
              {"samples are as predicted", samples_are_as_predicted},
              {"rows belong to state, action and member", rows_belong_to_state_action_and_member},
              {"known reward is the task's", known_reward_is_the_tasks},
-             {"gate stops what elites disagree on", gate_stops_what_elites_disagree_on},
+             {"gate stops what members disagree on", gate_stops_what_members_disagree_on},
              {"wide gate changes nothing", wide_gate_changes_nothing},
              {"bits depend on seed, block and retrain", bits_depend_on_seed_block_and_retrain},
              {"runs allocate nothing", runs_allocate_nothing}, {"not finite is an error", not_finite_is_an_error})
