@@ -88,8 +88,10 @@ rv_status rv_context_create(const rv_config *cfg, const rv_layout *layout, rv_wo
                                    (int)cfg->policy.hidden, &ctx->actor_net),
                 fail);
     RV_TRY_GOTO(rv_shared_create(world, &ctx->shared), fail);
-    RV_TRY_GOTO(rv_exchange_create(world, ctx->shared, rv_edge_posts(layout, world), &ctx->exchange), fail);
-    RV_TRY_GOTO(rv_exchange_create(world, ctx->shared, rv_edge_posts_within(layout, world), &ctx->within), fail);
+    RV_TRY_GOTO(rv_exchange_create(world, ctx->shared, rv_edge_posts(layout, world), 0, &ctx->exchange), fail);
+    RV_TRY_GOTO(rv_exchange_create(world, ctx->shared, rv_edge_posts_within(layout, world), rv_edge_most_units(layout),
+                                   &ctx->within),
+                fail);
     RV_TRY_GOTO(create_board(ctx), fail);
     *out = ctx;
     return RV_OK;

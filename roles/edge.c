@@ -39,6 +39,14 @@ int rv_edge_posts_within(const rv_layout *layout, const rv_world *world)
     return layout->n_ranks + count_own(layout, RV_POLICY, world->rank);
 }
 
+int rv_edge_most_units(const rv_layout *layout)
+{
+    int n = 0;
+    for (int role = 0; role < RV_N_ROLES; role++)
+        n = layout->n_units[role] > n ? layout->n_units[role] : n;
+    return n;
+}
+
 bool rv_edge_due(rv_product product, const rv_tick *tick)
 {
     switch (product) {

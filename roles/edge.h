@@ -18,6 +18,9 @@ typedef enum rv_product { RV_REAL, RV_MEMBERS, RV_BRANCHES, RV_POLICY_WEIGHTS, R
 int rv_edge_posts(const rv_layout *layout, const rv_world *world);
 int rv_edge_posts_within(const rv_layout *layout, const rv_world *world);
 
+/** Units of the role that has most. */
+int rv_edge_most_units(const rv_layout *layout);
+
 /** Is the product made in this tick? */
 bool rv_edge_due(rv_product product, const rv_tick *tick);
 

@@ -29,7 +29,7 @@ struct rv_exchange {
     rv_world *world;
     rv_shared *shared;
     int name; /* of the counts in shared memory */
-    int max_posts, n_requests, n_local;
+    int max_posts, max_units, n_requests, n_local;
     MPI_Request *requests;     /* (max_posts) sends under way */
     reference *references;     /* (max_posts) what those send that are references */
     local_post *local;         /* (max_posts) messages to this rank itself */
@@ -39,8 +39,7 @@ struct rv_exchange {
     /* scratch of share: owners in order of their first unit, and for each rank its first unit, number of values and
      * place in values */
     int *owners, *first, *count, *place; /* (world size) */
-    size_t n_values;
-    double *values, *mine; /* (n_values) */
+    double *values, *mine;               /* (max_units) */
 };
 
 /* exchanges are created in the same order everywhere: the numbers of sums come first */
@@ -51,7 +50,7 @@ static rv_status reserve_counts(rv_exchange *x)
     return RV_SHARED_NEW(x->shared, x->taken, x->world->node_size);
 }
 
-rv_status rv_exchange_create(rv_world *world, rv_shared *shared, int max_posts, rv_exchange **out)
+rv_status rv_exchange_create(rv_world *world, rv_shared *shared, int max_posts, int max_units, rv_exchange **out)
 {
     rv_status status = RV_OK;
     rv_exchange *x = NULL;
@@ -59,6 +58,7 @@ rv_status rv_exchange_create(rv_world *world, rv_shared *shared, int max_posts, 
     x->world = world;
     x->shared = shared;
     x->max_posts = max_posts;
+    x->max_units = max_units;
     RV_TRY_GOTO(reserve_counts(x), fail);
     RV_TRY_GOTO(RV_NEW(x->requests, max_posts), fail);
     RV_TRY_GOTO(RV_NEW(x->references, max_posts), fail);
@@ -69,6 +69,8 @@ rv_status rv_exchange_create(rv_world *world, rv_shared *shared, int max_posts, 
     RV_TRY_GOTO(RV_NEW(x->first, world->size), fail);
     RV_TRY_GOTO(RV_NEW(x->count, world->size), fail);
     RV_TRY_GOTO(RV_NEW(x->place, world->size), fail);
+    RV_TRY_GOTO(RV_NEW(x->values, max_units), fail);
+    RV_TRY_GOTO(RV_NEW(x->mine, max_units), fail);
     *out = x;
     return RV_OK;
 fail:
@@ -252,12 +254,8 @@ rv_status rv_exchange_share(rv_exchange *x, int product, int n_units, const int 
     int me = x->world->rank;
     int n_mine = 0;
     size_t got = 0;
+    RV_CHECK(n_units <= x->max_units, RV_E_INTERNAL, "%d units share a value, at most %d can", n_units, x->max_units);
     int n_owners = list_owners(x, n_units, owner);
-    if ((size_t)n_units > x->n_values) {
-        RV_TRY(rv_mem_resize(0, (size_t)n_units, sizeof *x->values, (void **)&x->values));
-        RV_TRY(rv_mem_resize(0, (size_t)n_units, sizeof *x->mine, (void **)&x->mine));
-        x->n_values = (size_t)n_units;
-    }
     for (int u = 0; u < n_units; u++)
         if (owner[u] == me)
             x->mine[n_mine++] = values[u];

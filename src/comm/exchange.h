@@ -17,10 +17,10 @@ enum { RV_EXCHANGE_PRODUCTS = 16, RV_EXCHANGE_UNITS = 65536 };
 
 typedef struct rv_exchange rv_exchange;
 
-/** max_posts: sends between two calls of finish, at most. shared is not open yet; messages can be sent once it is. The
- * exchange is destroyed before shared is. All ranks create their exchanges in the same order; where finish of one must
- * not wait for the posts of another, there are two. */
-rv_status rv_exchange_create(rv_world *world, rv_shared *shared, int max_posts, rv_exchange **out);
+/** max_posts: sends between two calls of finish, at most; max_units: units of a share, at most. shared is not open yet;
+ * messages can be sent once it is. The exchange is destroyed before shared is. All ranks create their exchanges in the
+ * same order; where finish of one must not wait for the posts of another, there are two. */
+rv_status rv_exchange_create(rv_world *world, rv_shared *shared, int max_posts, int max_units, rv_exchange **out);
 void rv_exchange_destroy(rv_exchange **x);
 
 /** Post a message to a rank, this one included. product below RV_EXCHANGE_PRODUCTS, unit below RV_EXCHANGE_UNITS;

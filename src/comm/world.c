@@ -257,7 +257,10 @@ rv_status rv_world_share(rv_world *world, size_t bytes, void **bases)
     MPI_Aint size = 0;
     MPI_Win window;
     RV_TRY(rv_mem_resize((size_t)n, (size_t)n + 1, sizeof(MPI_Win), (void **)&mpi->windows));
-    RV_MPI(MPI_Win_allocate_shared((MPI_Aint)(bytes + RV_ALIGN), 1, MPI_INFO_NULL, mpi->node, &base, &window));
+    int code = MPI_Win_allocate_shared((MPI_Aint)(bytes + RV_ALIGN), 1, MPI_INFO_NULL, mpi->node, &base, &window);
+    RV_CHECK(code == MPI_SUCCESS, RV_E_NOMEM,
+             "MPI cannot share memory on %s (%.1f MB of rank %d, more of others); has /dev/shm room for all of it?",
+             world->host, (double)bytes / 1e6, world->rank);
     mpi->windows[mpi->n_windows++] = window;
     RV_MPI(MPI_Win_set_errhandler(window, MPI_ERRORS_RETURN));
     RV_MPI(MPI_Win_lock_all(MPI_MODE_NOCHECK, window));

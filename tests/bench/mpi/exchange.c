@@ -1,6 +1,7 @@
 /* exchange.c - what it costs to sum a vector per rank over the ranks of a node, waiting included.
  *
- * usage: mpirun -n 2 --bind-to none --mca osc ^rdma,ucx build/tests/bench_exchange [UNITS [FLOATS ...]]
+ * usage: mpirun -n 2 --bind-to none --mca osc ^rdma,ucx --mca mpi_yield_when_idle 1 \
+ *     build/tests/bench_exchange [UNITS [FLOATS ...]]
  *
  * Defaults: a unit per rank; the gradients of both critics and of the actor of SAC on HalfCheetah (2 x 256). One JSON
  * line per size, from rank 0: microseconds of a sum and one pass over its result, over 1000 rounds in which every rank
@@ -77,7 +78,7 @@ static rv_status run(bench *b)
     for (int i = 0; i < b->n_sizes; i++)
         most = b->sizes[i] > most ? b->sizes[i] : most;
     RV_TRY(rv_shared_create(b->world, &b->shared));
-    RV_TRY(rv_exchange_create(b->world, b->shared, b->n_units + b->world->size, &b->x));
+    RV_TRY(rv_exchange_create(b->world, b->shared, b->n_units + b->world->size, 0, &b->x));
     RV_TRY(rv_tree_sum_create(b->world, b->shared, b->x, 0, b->n_units, b->owner, most, &b->sum));
     RV_TRY(rv_tree_sum_create(b->world, b->shared, b->x, 1, b->n_units, b->alone, most, &b->own));
     RV_TRY(rv_shared_open(b->shared));

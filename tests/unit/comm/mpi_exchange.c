@@ -64,7 +64,7 @@ static channel *open_channel(rv_world *w, int max_posts, size_t n_bytes)
     MUST(RV_NEW(c, 1));
     MUST(rv_shared_create(w, &c->shared));
     MUST(RV_SHARED_NEW(c->shared, c->bytes, n_bytes));
-    MUST(rv_exchange_create(w, c->shared, max_posts, &c->x));
+    MUST(rv_exchange_create(w, c->shared, max_posts, MANY_UNITS, &c->x));
     CHECK(c->bytes == NULL);
     MUST(rv_shared_open(c->shared));
     CHECK((uintptr_t)c->bytes % RV_ALIGN == 0);
@@ -151,8 +151,8 @@ static void exchanges_are_apart(rv_world *w)
     int to = (w->rank + 1) % w->size, from = (w->rank + w->size - 1) % w->size;
     size_t got = 0;
     MUST(rv_shared_create(w, &shared));
-    MUST(rv_exchange_create(w, shared, 1, &first));
-    MUST(rv_exchange_create(w, shared, 1, &second));
+    MUST(rv_exchange_create(w, shared, 1, 0, &first));
+    MUST(rv_exchange_create(w, shared, 1, 0, &second));
     MUST(RV_SHARED_NEW(shared, bytes, 2 * N));
     MUST(rv_shared_open(shared));
     for (int round = 0; round < 10; round++) {
@@ -271,6 +271,8 @@ static void share_reaches_all_owners(rv_world *w)
             check_share(w, c->x, n_units, trial);
     for (int trial = 0; trial < TRIALS; trial++)
         check_share(w, c->x, MANY_UNITS, trial);
+    double value = 0;
+    CHECK(rv_exchange_share(c->x, 4, MANY_UNITS + 1, &w->rank, &value) == RV_E_INTERNAL);
     close_channel(c);
 }
 
@@ -351,7 +353,7 @@ static void sums_of(rv_world *w, int n_units)
     rv_shared *shared = NULL;
     rv_exchange *x = NULL;
     MUST(rv_shared_create(w, &shared));
-    MUST(rv_exchange_create(w, shared, n_units + MOST_RANKS, &x));
+    MUST(rv_exchange_create(w, shared, n_units + MOST_RANKS, 0, &x));
     for (int trial = 0; trial < TRIALS; trial++) {
         place_units(w, trial, n_units, owner[trial]);
         if (owns_any(w->rank, n_units, owner[trial]))
