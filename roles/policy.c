@@ -16,13 +16,14 @@ typedef struct policy {
     rv_sac *sac;
     rv_sac_shard *work; /* work space, one shard after the other */
     int n_units;
-    int *numbers;     /* (n_units) shards of this rank */
-    int rows;         /* of one shard's batch */
-    float *batch;     /* (n_units, rows, row.width) */
-    float *noise;     /* (n_units, 2, rows, n_act) of the critic's and the actor's step */
-    rv_tree_sum *sum; /* of the shards' gradients */
-    float *published; /* (n_actor) in shared memory */
-    double *imagined; /* (shards) rows in all shards' imagined buffers, in this tick */
+    int *numbers;        /* (n_units) shards of this rank */
+    int rows;            /* of one shard's batch */
+    const float **drawn; /* (rows) one shard's batch before it is gathered */
+    float *batch;        /* (n_units, rows, row.width) */
+    float *noise;        /* (n_units, 2, rows, n_act) of the critic's and the actor's step */
+    rv_tree_sum *sum;    /* of the shards' gradients */
+    float *published;    /* (n_actor) in shared memory */
+    double *imagined;    /* (shards) rows in all shards' imagined buffers, in this tick */
 } policy;
 
 static void policy_destroy(void *role)
@@ -31,6 +32,7 @@ static void policy_destroy(void *role)
     rv_sac_destroy(&p->sac);
     rv_sac_shard_destroy(&p->work);
     rv_mem_free(&p->numbers);
+    rv_mem_free(&p->drawn);
     rv_mem_free(&p->batch);
     rv_mem_free(&p->noise);
     rv_tree_sum_destroy(&p->sum);
@@ -50,6 +52,7 @@ static rv_status policy_create(rv_context *ctx, void **out)
     RV_TRY_GOTO(rv_sac_shard_create(p->sac, &p->work), fail);
     RV_TRY_GOTO(RV_NEW(p->numbers, cfg->shards), fail);
     p->n_units = rv_context_units(ctx, RV_POLICY, p->numbers);
+    RV_TRY_GOTO(RV_NEW(p->drawn, p->rows), fail);
     RV_TRY_GOTO(RV_NEW(p->batch, p->n_units * p->rows * ctx->row.width), fail);
     RV_TRY_GOTO(RV_NEW(p->noise, p->n_units * 2 * p->rows * ctx->row.n_act), fail);
     int64_t critic = rv_sac_critic_grad_size(p->sac);
@@ -84,12 +87,10 @@ static void draw(const rv_context *ctx, policy *p, int i, int64_t update, const 
     const rv_imagined *imagined = ctx->board.imagined[shard];
     rv_rng rng = rv_rng_at(seed, RV_STREAM_BATCH, (uint32_t)shard, (uint64_t)update);
     int n_real = real_rows(ctx, p, shard, tick->real_share);
-    float *batch = p->batch + i * p->rows * r->width;
-    for (int k = 0; k < p->rows; k++) {
-        const float *row = k < n_real ? ctx->board.real + (int64_t)rv_rng_below(&rng, (uint32_t)tick->n_real) * r->width
-                                      : rv_imagined_draw(imagined, &rng);
-        memcpy(batch + k * r->width, row, (size_t)r->width * sizeof *row);
-    }
+    for (int k = 0; k < p->rows; k++)
+        p->drawn[k] = k < n_real ? ctx->board.real + (int64_t)rv_rng_below(&rng, (uint32_t)tick->n_real) * r->width
+                                 : rv_imagined_draw(imagined, &rng);
+    rv_row_gather(p->rows, r->width, p->drawn, p->batch + i * p->rows * r->width);
     rv_rng noise = rv_rng_at(seed, RV_STREAM_LEARN, (uint32_t)shard, (uint64_t)update);
     rv_vector_normal(&noise, 2 * p->rows * r->n_act, p->noise + i * 2 * p->rows * r->n_act);
 }

@@ -6,6 +6,7 @@
  */
 #pragma once
 #include <stdint.h>
+#include <string.h>
 
 /** Widths and offsets, in floats. */
 typedef struct rv_row {
@@ -21,4 +22,16 @@ static inline rv_row rv_row_of(int n_obs, int n_act)
     r.terminated = r.reward + 1;
     r.width = r.terminated + 1;
     return r;
+}
+
+/** Copy rows (n) of width floats, wherever they lie, to out (n, width); all are on their way before the first is
+ * copied, because a minibatch of a large buffer misses every cache. */
+static inline void rv_row_gather(int n, int width, const float *const *rows, float *out)
+{
+    enum { CACHE_LINE = 16 }; /* floats */
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < width; j += CACHE_LINE)
+            __builtin_prefetch(rows[i] + j);
+    for (int i = 0; i < n; i++)
+        memcpy(out + (int64_t)i * width, rows[i], (size_t)width * sizeof *out);
 }

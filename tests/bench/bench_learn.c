@@ -52,9 +52,10 @@ typedef struct learner {
     rv_row row;
     rv_sac *sac;
     rv_sac_shard *shard;
-    float *buffer; /* (BUFFER, row.width) */
-    float *batch;  /* (batch, row.width) */
-    float *noise;  /* (2, batch, n_act) */
+    float *buffer;       /* (BUFFER, row.width) */
+    const float **drawn; /* (batch) */
+    float *batch;        /* (batch, row.width) */
+    float *noise;        /* (2, batch, n_act) */
     float *grad;
     uint64_t update;
 } learner;
@@ -65,6 +66,7 @@ static void learner_destroy(void **work)
     rv_sac_destroy(&l->sac);
     rv_sac_shard_destroy(&l->shard);
     rv_mem_free(&l->buffer);
+    rv_mem_free(&l->drawn);
     rv_mem_free(&l->batch);
     rv_mem_free(&l->noise);
     rv_mem_free(&l->grad);
@@ -82,6 +84,7 @@ static rv_status learner_create(const bench *row, void **work)
     RV_TRY_GOTO(rv_sac_create(&l->cfg.policy, spec->n_obs, spec->n_act, 1, &l->sac), fail);
     RV_TRY_GOTO(rv_sac_shard_create(l->sac, &l->shard), fail);
     RV_TRY_GOTO(rows_create(&l->row, BUFFER, &l->buffer), fail);
+    RV_TRY_GOTO(RV_NEW(l->drawn, l->shard->rows), fail);
     RV_TRY_GOTO(RV_NEW(l->batch, l->shard->rows * l->row.width), fail);
     RV_TRY_GOTO(RV_NEW(l->noise, 2 * l->shard->rows * spec->n_act), fail);
     int64_t n_critic = rv_sac_critic_grad_size(l->sac);
@@ -101,8 +104,8 @@ static rv_status gather_run(void *work)
     int width = l->row.width;
     rv_rng rng = rv_rng_at(1, RV_STREAM_BATCH, 0, l->update++);
     for (int k = 0; k < l->shard->rows; k++)
-        memcpy(l->batch + k * width, l->buffer + (int64_t)rv_rng_below(&rng, BUFFER) * width,
-               (size_t)width * sizeof(float));
+        l->drawn[k] = l->buffer + (int64_t)rv_rng_below(&rng, BUFFER) * width;
+    rv_row_gather(l->shard->rows, width, l->drawn, l->batch);
     return RV_OK;
 }
 
