@@ -1,5 +1,3 @@
-/* vector_avx512.c - vector.h on sixteen lanes. */
-#define RV_LANES 16
 #include "math/vector_lanes.h"
 
 const rv_vector_set rv_vector_avx512 = RV_VECTOR_SET;
