@@ -1,6 +1,7 @@
 /* rv_test.h - what every unit test includes: CUnit, checks that print what they saw, and main.
  *
  * A test file defines its cases and ends with   RV_TEST_MAIN("module", {"case", function}, ...)
+ * or, when they rest on kernels, with           RV_TEST_EACH_SET("module", {"case", function}, ...)
  */
 #pragma once
 #include "base/memory.h"
@@ -79,4 +80,27 @@ static inline int rv_test_run(const char *name, const CU_TestInfo *cases)
     {                                                                                                                  \
         const CU_TestInfo cases[] = {__VA_ARGS__, CU_TEST_INFO_NULL};                                                  \
         return rv_test_run(name, cases);                                                                               \
+    }
+
+/** All cases once with each set of kernels: AVX2, AVX-512, products by OpenBLAS. */
+static inline int rv_test_run_each_set(const char *name, const CU_TestInfo *cases)
+{
+    static const int sets[][2] = {{1 + RV_AVX2, 0}, {1 + RV_AVX512, 0}, {0, 1}};
+    int code = 0;
+    for (int i = 0; i < 3; i++) {
+        char kernels[RV_FIELD_TEXT], title[RV_FIELD_TEXT + 64];
+        if (!rv_test_kernels(sets[i][0], sets[i][1]))
+            continue;
+        rv_kernels_describe(kernels);
+        snprintf(title, sizeof title, "%s, %s", name, kernels);
+        code |= rv_test_run(title, cases);
+    }
+    return code;
+}
+
+#define RV_TEST_EACH_SET(name, ...)                                                                                    \
+    int main(void)                                                                                                     \
+    {                                                                                                                  \
+        const CU_TestInfo cases[] = {__VA_ARGS__, CU_TEST_INFO_NULL};                                                  \
+        return rv_test_run_each_set(name, cases);                                                                      \
     }

@@ -519,12 +519,13 @@ static void test_create_refuses(void)
     rv_sac_destroy(&sac);
 }
 
-RV_TEST_MAIN("sac", {"critic gradient", test_critic_gradient}, {"actor gradient", test_actor_gradient},
-             {"temperature gradient", test_temperature_gradient}, {"temperature direction", test_temperature_direction},
-             {"only terminated rows do not bootstrap", test_only_terminated_rows_do_not_bootstrap},
-             {"actor sees the smaller critic", test_actor_sees_the_smaller_critic},
-             {"targets follow the critics", test_targets_follow_the_critics},
-             {"shards sum to the whole", test_shards_sum_to_the_whole},
-             {"repeats and restores", test_repeats_and_restores},
-             {"updates allocate nothing", test_updates_allocate_nothing}, {"learns a bandit", test_learns_a_bandit},
-             {"create refuses", test_create_refuses})
+RV_TEST_EACH_SET("sac", {"critic gradient", test_critic_gradient}, {"actor gradient", test_actor_gradient},
+                 {"temperature gradient", test_temperature_gradient},
+                 {"temperature direction", test_temperature_direction},
+                 {"only terminated rows do not bootstrap", test_only_terminated_rows_do_not_bootstrap},
+                 {"actor sees the smaller critic", test_actor_sees_the_smaller_critic},
+                 {"targets follow the critics", test_targets_follow_the_critics},
+                 {"shards sum to the whole", test_shards_sum_to_the_whole},
+                 {"repeats and restores", test_repeats_and_restores},
+                 {"updates allocate nothing", test_updates_allocate_nothing}, {"learns a bandit", test_learns_a_bandit},
+                 {"create refuses", test_create_refuses})

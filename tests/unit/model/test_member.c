@@ -694,7 +694,7 @@ static void test_errors(void)
     clear_bench(&b);
 }
 
-RV_TEST_MAIN("member", {"shape", test_shape}, {"gradient", test_gradient}, {"linear", test_linear},
-             {"predict", test_predict}, {"predict many", test_predict_many}, {"statistics", test_statistics},
-             {"split", test_split}, {"watch", test_watch}, {"kept", test_kept}, {"elites", test_elites},
-             {"retrain", test_retrain}, {"repeat", test_repeat}, {"visit", test_visit}, {"errors", test_errors})
+RV_TEST_EACH_SET("member", {"shape", test_shape}, {"gradient", test_gradient}, {"linear", test_linear},
+                 {"predict", test_predict}, {"predict many", test_predict_many}, {"statistics", test_statistics},
+                 {"split", test_split}, {"watch", test_watch}, {"kept", test_kept}, {"elites", test_elites},
+                 {"retrain", test_retrain}, {"repeat", test_repeat}, {"visit", test_visit}, {"errors", test_errors})

@@ -140,5 +140,5 @@ static void initial_weights(void)
     RV_TEST_FAILS(rv_mlp_init(3, 8, 4, 1, RV_RELU, &mlp), RV_E_CONFIG, "expected 0 to 7");
 }
 
-RV_TEST_MAIN("mlp", {"relu gradient", relu_gradient}, {"swish gradient", swish_gradient}, {"adam", adam_by_hand},
-             {"initial weights", initial_weights})
+RV_TEST_EACH_SET("mlp", {"relu gradient", relu_gradient}, {"swish gradient", swish_gradient}, {"adam", adam_by_hand},
+                 {"initial weights", initial_weights})

@@ -237,8 +237,8 @@ static void test_init_refuses(void)
     RV_TEST_FAILS(rv_policy_net_init(3, 0, 2, 16, &net), RV_E_CONFIG, "action");
 }
 
-RV_TEST_MAIN("policy_net", {"change of variables", test_change_of_variables},
-             {"density integrates to one", test_density_integrates_to_one}, {"mean action", test_mean_action},
-             {"extremes are finite", test_extremes_are_finite},
-             {"rows do not depend on each other", test_rows_do_not_depend_on_each_other}, {"back", test_back},
-             {"init refuses", test_init_refuses})
+RV_TEST_EACH_SET("policy_net", {"change of variables", test_change_of_variables},
+                 {"density integrates to one", test_density_integrates_to_one}, {"mean action", test_mean_action},
+                 {"extremes are finite", test_extremes_are_finite},
+                 {"rows do not depend on each other", test_rows_do_not_depend_on_each_other}, {"back", test_back},
+                 {"init refuses", test_init_refuses})
