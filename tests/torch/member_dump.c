@@ -1,6 +1,6 @@
 /* member_dump.c - writes what an ensemble member computes, for tests/torch/member_referee.py to compute again.
  *
- *   member_dump FOLDER
+ *   member_dump FOLDER KERNELS    KERNELS: a setting, kernels.instructions=avx2 or the like
  *
  * settings.txt: "name value ..." per line; the rest are raw little-endian arrays:
  *   batch_*: one batch at random parameters: loss, gradient, parameters after 1 and after 10 Adam updates on it
@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "model/member.h"
 #include "nn/adam.h"
+#include "tests/torch/kernels.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -189,12 +190,14 @@ static rv_status dump(void)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        fprintf(stderr, "usage: member_dump FOLDER\n");
+    if (argc != 3) {
+        fprintf(stderr, "usage: member_dump FOLDER KERNELS\n");
         return 64;
     }
     folder = argv[1];
-    rv_status status = dump();
+    rv_status status = dump_choose_kernels(argv[2]);
+    if (status == RV_OK)
+        status = dump();
     if (status != RV_OK)
         fprintf(stderr, "member_dump: %s\n", rv_error_last()->text);
     return rv_status_exit_code(status);

@@ -1,5 +1,6 @@
 /* Runs SAC updates on made-up data and writes everything that went in and came out as raw float32 files, for
- * sac_referee.py to compute again:  sac_dump <folder> <case>
+ * sac_referee.py to compute again:  sac_dump <folder> <case> <kernels>
+ * where <kernels> is a setting, kernels.instructions=avx2 or the like
  *
  *   batch, eps_critic, eps_actor        all updates, one after another
  *   critic_grad<t>, actor_grad<t>       summed over shards, loss values behind, t = 1..N_UPDATES
@@ -9,6 +10,7 @@
 #include "agent/sac.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "tests/torch/kernels.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -189,17 +191,17 @@ static rv_status dump(const dump_case *c)
 
 int main(int argc, char **argv)
 {
-    if (argc == 3) {
+    if (argc == 4) {
         folder = argv[1];
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
             if (strcmp(cases[i].name, argv[2]) != 0)
                 continue;
-            if (dump(&cases[i]) == RV_OK)
+            if (dump_choose_kernels(argv[3]) == RV_OK && dump(&cases[i]) == RV_OK)
                 return 0;
             fprintf(stderr, "sac_dump: %s\n", rv_error_last()->text);
             return 1;
         }
     }
-    fprintf(stderr, "usage: sac_dump <folder> plain|clamped\n");
+    fprintf(stderr, "usage: sac_dump <folder> plain|clamped <kernels>\n");
     return 64;
 }
