@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "math/gemm.h"
 #include "roles/context.h"
 #include "roles/coordinator.h"
 #include "roles/persist.h"
@@ -54,16 +55,15 @@ static _Noreturn void fail(const rv_world *world, rv_status status)
 /* every rank takes what its processor has; OpenBLAS must be the same on all, or bits would not be */
 static rv_status choose_kernels(rv_world *world, const rv_run_plan *plan)
 {
-    char kernels[RV_FIELD_TEXT];
     RV_TRY(rv_kernels_choose(&plan->cfg.kernels));
     if (!rv_kernels_openblas())
         return RV_OK;
-    rv_kernels_describe(kernels);
+    const char *kernels = rv_gemm_kernel_name();
     int64_t hash = (int64_t)(rv_hash_u64(kernels, strlen(kernels)) >> 1);
     int64_t bounds[2] = {hash, -hash};
     RV_TRY(rv_world_max(world, 2, bounds));
     RV_CHECK(bounds[0] == -bounds[1], RV_E_UNAVAILABLE,
-             "kernels.products: openblas needs the same kernels on all ranks, and this one has %s; set "
+             "kernels.products: openblas needs the same kernels on all ranks, and OpenBLAS takes %s here; set "
              "OPENBLAS_CORETYPE or use native",
              kernels);
     return RV_OK;
