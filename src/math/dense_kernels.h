@@ -49,11 +49,12 @@ typedef struct product {
 
 /* a tile of c: some rows of a panel, over some of the inner indices */
 typedef struct block {
-    int rows, depth;
+    int rows, width, depth; /* width <= PANEL */
     const float *a;
     ptrdiff_t a_row, a_col;
-    const float *b; /* (depth, ldb) */
+    const float *b; /* (depth, ldb), LANES or PANEL columns readable */
     ptrdiff_t ldb;
+    float *packed;     /* (depth, PANEL) where b is also to be put; NULL: nowhere */
     const float *bias; /* (PANEL); NULL: go on from c */
     float *c;
     ptrdiff_t ldc;
@@ -62,24 +63,38 @@ typedef struct block {
     float *slope;
 } block;
 
-static void swish_block(const block *t, int width)
+/* LANES floats, or the first k of them when there are fewer */
+static inline lanes load_up_to(int k, const float *x)
+{
+    return k < LANES ? lanes_load_first(k, x) : lanes_load(x);
+}
+
+static inline void store_up_to(int k, float *x, lanes v)
+{
+    if (k < LANES)
+        lanes_store_first(k, x, v);
+    else
+        lanes_store(x, v);
+}
+
+static void swish_block(const block *t)
 {
     const lanes one = lanes_set(1.0F);
     for (int r = 0; r < t->rows; r++)
-        for (int v = 0; v < width; v += LANES) {
-            const ptrdiff_t at = r * t->ldc + v;
-            const lanes z = lanes_load(t->c + at);
+        for (int j = 0; j < t->width; j += LANES) {
+            const ptrdiff_t at = r * t->ldc + j;
+            const lanes z = load_up_to(t->width - j, t->c + at);
             const lanes s = lanes_sigmoid(z);
             const lanes h = z * s;
-            lanes_store(t->c + at, h);
+            store_up_to(t->width - j, t->c + at, h);
             if (t->finish == SWISH_WITH_SLOPE)
-                lanes_store(t->slope + at, s + h * (one - s));
+                store_up_to(t->width - j, t->slope + at, s + h * (one - s));
         }
 }
 
-/* rows, vectors and transposed are constants at each place of use, so that acc stays in registers */
+/* rows, vectors, transposed and packs are constants at each place of use, so that acc stays in registers */
 static inline __attribute__((always_inline)) void run_block(const block *t, const int rows, const int vectors,
-                                                            const bool transposed)
+                                                            const bool transposed, const bool packs)
 {
     lanes acc[TILE_ROWS][2];
     const ptrdiff_t ldc = t->ldc;
@@ -87,11 +102,13 @@ static inline __attribute__((always_inline)) void run_block(const block *t, cons
     const ptrdiff_t a_col = transposed ? t->a_col : 1;
     const float *a[(TILE_ROWS + 2) / 3]; /* every third row: the two between are reached by addressing */
     const float *b = t->b;
+    float *packed = t->packed;
     UNROLL
     for (int r = 0; r < rows; r++) {
         UNROLL
         for (int v = 0; v < vectors; v++)
-            acc[r][v] = lanes_load(t->bias ? t->bias + v * LANES : t->c + r * ldc + v * LANES);
+            acc[r][v] = t->bias ? lanes_load(t->bias + v * LANES)
+                                : load_up_to(t->width - v * LANES, t->c + r * ldc + v * LANES);
     }
     UNROLL
     for (int q = 0; q < (rows + 2) / 3; q++)
@@ -99,9 +116,14 @@ static inline __attribute__((always_inline)) void run_block(const block *t, cons
     for (int k = 0; k < t->depth; k++) {
         lanes bv[2];
         UNROLL
-        for (int v = 0; v < vectors; v++)
+        for (int v = 0; v < vectors; v++) {
             bv[v] = lanes_load(b + v * LANES);
+            if (packs)
+                lanes_store(packed + v * LANES, bv[v]);
+        }
         b += t->ldb;
+        if (packs)
+            packed += PANEL;
         UNROLL
         for (int r = 0; r < rows; r++) {
             const lanes x = lanes_set(a[r / 3][r % 3 * a_row]);
@@ -118,33 +140,38 @@ static inline __attribute__((always_inline)) void run_block(const block *t, cons
         UNROLL
         for (int v = 0; v < vectors; v++) {
             const ptrdiff_t at = r * ldc + v * LANES;
+            const int n = t->width - v * LANES;
             lanes z = acc[r][v];
             if (t->finish == CUT)
                 z = lanes_relu(z);
             else if (t->finish == WHERE_POSITIVE)
-                z = lanes_where_positive(lanes_load(t->gate + at), z);
+                z = lanes_where_positive(load_up_to(n, t->gate + at), z);
             else if (t->finish == TIMES)
-                z = z * lanes_load(t->gate + at);
-            lanes_store(t->c + at, z);
+                z = z * load_up_to(n, t->gate + at);
+            store_up_to(n, t->c + at, z);
         }
     }
     if (t->finish == SWISH || t->finish == SWISH_WITH_SLOPE)
-        swish_block(t, vectors * LANES);
+        swish_block(t);
 }
 
 #define ROWS(n)                                                                                                        \
     case (n):                                                                                                          \
-        if (t->a_row == 1 && vectors == 2)                                                                             \
-            run_block(t, n, 2, true);                                                                                  \
+        if (t->packed && t->a_row == 1)                                                                                \
+            run_block(t, n, 2, true, true);                                                                            \
+        else if (t->packed)                                                                                            \
+            run_block(t, n, 2, false, true);                                                                           \
+        else if (t->a_row == 1 && t->width > LANES)                                                                    \
+            run_block(t, n, 2, true, false);                                                                           \
         else if (t->a_row == 1)                                                                                        \
-            run_block(t, n, 1, true);                                                                                  \
-        else if (vectors == 2)                                                                                         \
-            run_block(t, n, 2, false);                                                                                 \
+            run_block(t, n, 1, true, false);                                                                           \
+        else if (t->width > LANES)                                                                                     \
+            run_block(t, n, 2, false, false);                                                                          \
         else                                                                                                           \
-            run_block(t, n, 1, false);                                                                                 \
+            run_block(t, n, 1, false, false);                                                                          \
         break
 
-static void run_full_block(const block *t, int vectors)
+static void run_any_block(const block *t)
 {
     switch (t->rows) {
         ROWS(1);
@@ -168,38 +195,6 @@ static void run_full_block(const block *t, int vectors)
     }
 }
 #undef ROWS
-
-static void copy_rows(int rows, int width, const float *from, ptrdiff_t ld_from, float *to, ptrdiff_t ld_to)
-{
-    for (int r = 0; r < rows; r++)
-        memcpy(to + r * ld_to, from + r * ld_from, (size_t)width * sizeof *to);
-}
-
-/* a block of fewer columns than its vectors hold: computed beside c, in full vectors */
-static void run_narrow_block(const block *t, int vectors, int width)
-{
-    float c[TILE_ROWS * PANEL];
-    float gate[TILE_ROWS * PANEL];
-    float slope[TILE_ROWS * PANEL];
-    const bool has_gate = t->finish == WHERE_POSITIVE || t->finish == TIMES;
-    if (!t->bias)
-        memset(c, 0, sizeof c);
-    if (has_gate)
-        memset(gate, 0, sizeof gate);
-    block beside = *t;
-    beside.c = c;
-    beside.ldc = PANEL;
-    beside.gate = gate;
-    beside.slope = slope;
-    if (!t->bias)
-        copy_rows(t->rows, width, t->c, t->ldc, c, PANEL);
-    if (has_gate)
-        copy_rows(t->rows, width, t->gate, t->ldc, gate, PANEL);
-    run_full_block(&beside, vectors);
-    copy_rows(t->rows, width, c, PANEL, t->c, t->ldc);
-    if (t->finish == SWISH_WITH_SLOPE)
-        copy_rows(t->rows, width, slope, PANEL, t->slope, t->ldc);
-}
 
 /* 8 x 8 floats: to[j][i] = from[i][j] */
 static inline void transpose_8x8(const float *from, ptrdiff_t ld_from, float *to, ptrdiff_t ld_to)
@@ -234,13 +229,8 @@ static void pack(const product *g, int k, int depth, int j, int width, float *pa
     if (width < PANEL)
         memset(packed, 0, (size_t)depth * PANEL * sizeof *packed);
     if (g->b_col == 1) {
-        if (width == PANEL)
-            for (int p = 0; p < depth; p++, b += g->b_row, packed += PANEL) {
-                lanes_store(packed, lanes_load(b));
-                lanes_store(packed + LANES, lanes_load(b + LANES));
-            }
-        else
-            copy_rows(depth, width, b, g->b_row, packed, PANEL);
+        for (int p = 0; p < depth; p++)
+            memcpy(packed + p * PANEL, b + p * g->b_row, (size_t)width * sizeof *packed);
         return;
     }
     int i = 0;
@@ -262,33 +252,35 @@ static void run_panel(const product *g, int j, int width, int k, int depth)
 {
     float packed[DEPTH * PANEL] __attribute__((aligned(64)));
     float bias[PANEL] = {0};
-    const int vectors = width > LANES ? 2 : 1;
-    const bool is_full = width == vectors * LANES;
-    const bool is_last = k + depth == g->k;
     const int n_tiles = (g->m + TILE_ROWS - 1) / TILE_ROWS;
-    block t = {.depth = depth, .a_row = g->a_row, .a_col = g->a_col, .b = packed, .ldb = PANEL, .ldc = g->ldc};
-    t.finish = is_last ? g->finish : AS_IS;
+    block t = {.width = width, .depth = depth, .a_row = g->a_row, .a_col = g->a_col, .ldc = g->ldc};
+    t.finish = k + depth == g->k ? g->finish : AS_IS;
     if (g->bias)
         memcpy(bias, g->bias + j, (size_t)width * sizeof *bias);
     t.bias = k == 0 ? bias : NULL;
-    if (is_full && g->b_col == 1 && g->m < PACK_ROWS) {
+    if (width == PANEL && g->b_col == 1) { /* the first tile packs what it reads */
         t.b = g->b + k * g->b_row + j;
         t.ldb = g->b_row;
+        t.packed = g->m >= PACK_ROWS ? packed : NULL;
     } else {
         pack(g, k, depth, j, width, packed);
+        t.b = packed;
+        t.ldb = PANEL;
     }
     for (int q = 0; q < n_tiles; q++) {
         const int from = (int)((int64_t)g->m * q / n_tiles);
+        const ptrdiff_t at = from * g->ldc + j;
         t.rows = (int)((int64_t)g->m * (q + 1) / n_tiles) - from;
         t.a = g->a + from * g->a_row + k * g->a_col;
-        const ptrdiff_t at = from * g->ldc + j;
         t.c = g->c + at;
         t.gate = g->gate ? g->gate + at : NULL;
         t.slope = g->slope ? g->slope + at : NULL;
-        if (is_full)
-            run_full_block(&t, vectors);
-        else
-            run_narrow_block(&t, vectors, width);
+        run_any_block(&t);
+        if (t.packed) {
+            t.b = packed;
+            t.ldb = PANEL;
+            t.packed = NULL;
+        }
     }
 }
 
