@@ -156,7 +156,8 @@ static inline __attribute__((always_inline)) void run_block(const block *t, cons
 }
 
 #define ROWS(n)                                                                                                        \
-    case (n):                                                                                                          \
+    static void run_rows_##n(const block *t)                                                                           \
+    {                                                                                                                  \
         if (t->packed && t->a_row == 1)                                                                                \
             run_block(t, n, 2, true, true);                                                                            \
         else if (t->packed)                                                                                            \
@@ -169,32 +170,32 @@ static inline __attribute__((always_inline)) void run_block(const block *t, cons
             run_block(t, n, 2, false, false);                                                                          \
         else                                                                                                           \
             run_block(t, n, 1, false, false);                                                                          \
-        break
-
-static void run_any_block(const block *t)
-{
-    switch (t->rows) {
-        ROWS(1);
-        ROWS(2);
-        ROWS(3);
-        ROWS(4);
-        ROWS(5);
-        ROWS(6);
-#ifdef __AVX512F__
-        ROWS(7);
-        ROWS(8);
-        ROWS(9);
-        ROWS(10);
-        ROWS(11);
-        ROWS(12);
-        ROWS(13);
-        ROWS(14);
-#endif
-    default:
-        break;
     }
-}
+
+ROWS(1)
+ROWS(2)
+ROWS(3)
+ROWS(4)
+ROWS(5)
+ROWS(6)
+#ifdef __AVX512F__
+ROWS(7)
+ROWS(8)
+ROWS(9)
+ROWS(10)
+ROWS(11)
+ROWS(12)
+ROWS(13)
+ROWS(14)
+#endif
 #undef ROWS
+
+static void (*const run_rows[])(const block *) = {
+    run_rows_1, run_rows_2, run_rows_3, run_rows_4,  run_rows_5,  run_rows_6,
+#ifdef __AVX512F__
+    run_rows_7, run_rows_8, run_rows_9, run_rows_10, run_rows_11, run_rows_12, run_rows_13, run_rows_14,
+#endif
+};
 
 /* 8 x 8 floats: to[j][i] = from[i][j] */
 static inline void transpose_8x8(const float *from, ptrdiff_t ld_from, float *to, ptrdiff_t ld_to)
@@ -275,7 +276,7 @@ static void run_panel(const product *g, int j, int width, int k, int depth)
         t.c = g->c + at;
         t.gate = g->gate ? g->gate + at : NULL;
         t.slope = g->slope ? g->slope + at : NULL;
-        run_any_block(&t);
+        run_rows[t.rows - 1](&t);
         if (t.packed) {
             t.b = packed;
             t.ldb = PANEL;
