@@ -44,6 +44,14 @@ rv_status rv_launcher_check(void)
     return rv_raise(RV_E_UNAVAILABLE, "there is no mpirun; run launch/install-deps run, or use -n 1");
 }
 
+rv_status rv_launcher_self(char path[RV_PATH])
+{
+    ssize_t n = readlink("/proc/self/exe", path, RV_PATH - 1);
+    RV_CHECK(n > 0, RV_E_OS, "cannot find this program: %s", strerror(errno));
+    path[n] = '\0';
+    return RV_OK;
+}
+
 static _Noreturn void become_mpirun(int n_ranks, const char *self, const char *run_dir, int resume)
 {
     char n[16], columns[16];
@@ -149,10 +157,9 @@ int rv_launcher_run(int n_ranks, const char *run_dir, int resume)
 {
     char self[RV_PATH];
     sigset_t signals, old;
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0)
-        return rv_cmd_finish(rv_raise(RV_E_OS, "cannot find this program: %s", strerror(errno)));
-    self[n] = '\0';
+    rv_status status = rv_launcher_self(self);
+    if (status != RV_OK)
+        return rv_cmd_finish(status);
     rv_feed_file_remove(run_dir); /* of a run that was killed: it would say that the ranks are ready */
     choose_signals(&signals);
     sigprocmask(SIG_BLOCK, &signals, &old);

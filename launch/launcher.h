@@ -1,6 +1,6 @@
 /* launcher.h - starts mpirun on this very program and stays with it: flags, signals, exit code. */
 #pragma once
-#include "base/status.h"
+#include "base/file.h"
 
 /* set for the ranks: the run directory is ready (its config.yaml is resolved); the width of the user's terminal */
 #define RV_PREPARED_RUN     "REVERIE_PREPARED_RUN"
@@ -11,6 +11,9 @@ int rv_launcher_default_ranks(void);
 
 /** Whether there is an mpirun to start. @return RV_OK; RV_E_UNAVAILABLE */
 rv_status rv_launcher_check(void);
+
+/** The path of this very program. @return RV_OK; RV_E_OS */
+rv_status rv_launcher_self(char path[RV_PATH]);
 
 /** Start n_ranks ranks on the prepared run and wait for their end. SIGINT, SIGTERM, SIGHUP and SIGUSR1 ask the ranks to
  * stop at the end of the tick, the first three a second time end them at once. Ranks end when this process does.

@@ -236,11 +236,9 @@ static int run_in(const rv_config *trial, const char *folder, const sigset_t *si
                   rv_trial *out)
 {
     char self[RV_PATH], run[RV_PATH], path[RV_PATH];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0)
-        return rv_cmd_finish(rv_raise(RV_E_OS, "cannot find this program: %s", strerror(errno)));
-    self[n] = '\0';
-    rv_status status = rv_path_join(folder, "run", run);
+    rv_status status = rv_launcher_self(self);
+    if (status == RV_OK)
+        status = rv_path_join(folder, "run", run);
     if (status == RV_OK)
         status = rv_path_join(run, "metrics.jsonl", path);
     if (status == RV_OK)

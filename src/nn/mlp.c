@@ -26,7 +26,7 @@ rv_status rv_mlp_init(int n_in, int n_hidden_layers, int n_hidden, int n_out, rv
 static rv_status tape_create(const rv_mlp *mlp, int max_rows, bool has_backward, rv_mlp_tape *out)
 {
     rv_status status = RV_OK;
-    rv_mlp_tape tape = {.max_rows = max_rows, .has_backward = has_backward};
+    rv_mlp_tape tape = {.max_rows = max_rows};
     const int last = mlp->n_layers - 1;
     const int64_t n_hidden = last > 0 ? (int64_t)max_rows * mlp->sizes[1] : 0;
     RV_TRY_GOTO(RV_NEW(tape.scratch[0], n_hidden), fail);

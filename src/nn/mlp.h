@@ -31,7 +31,6 @@ typedef struct rv_mlp_tape {
     float *h[RV_MLP_LAYERS];     /* (rows, sizes[l + 1]) what layer l gives; the last: the output */
     float *slope[RV_MLP_LAYERS]; /* (rows, sizes[l + 1]) of a swish layer, else NULL */
     float *scratch[2];           /* (rows, widest hidden layer) */
-    bool has_backward;
 } rv_mlp_tape;
 
 /** hidden layers of n_hidden units between n_in and n_out. @return RV_OK; RV_E_CONFIG (too many layers, sizes < 1) */
