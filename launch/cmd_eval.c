@@ -2,6 +2,7 @@
 #include "agent/evaluate.h"
 #include "agent/sac.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "launch/commands.h"
 #include "launch/options.h"
@@ -122,21 +123,26 @@ static rv_status run_episodes(const rv_config *config, const rv_checkpoint *c, c
     rv_sac *sac = NULL;
     rv_mlp_tape tape = {.max_rows = 0};
     float *scratch = NULL;
-    RV_TRY(rv_env_create(config->env.name, &env));
+    RV_TRY(rv_env_register(&config->env));
+    RV_TRY_GOTO(rv_env_create(config->env.name, &env), done);
     const rv_env_spec *spec = rv_env_spec_of(env);
     RV_TRY_GOTO(rv_sac_create(&config->policy, spec->n_obs, spec->n_act, (uint64_t)config->root.seed, &sac), done);
     RV_TRY_GOTO(rv_checkpoint_load_unit(c, "learner", show_learner, sac), done);
     RV_TRY_GOTO(rv_mlp_tape_create_forward(&sac->actor, 1, &tape), done);
     RV_TRY_GOTO(RV_NEW(scratch, spec->n_obs + spec->n_act), done);
-    for (int i = 0; i < (int)o->episodes; i++)
+    for (int i = 0; i < (int)o->episodes; i++) {
         RV_TRY_GOTO(rv_evaluate_episode(env, &sac->actor, sac->params, (uint64_t)o->seed, RV_EVALUATION_BY_HAND, i,
-                                        &tape, scratch, &episodes[i]),
+                                        c->step / config->env.count, &tape, scratch, &episodes[i]),
                     done);
+        if (episodes[i].failed)
+            rv_warn("episode %d: %s; it counts up to there", i, rv_error_last()->text);
+    }
 done:
     rv_mem_free(&scratch);
     rv_mlp_tape_clear(&tape);
     rv_sac_destroy(&sac);
     rv_env_destroy(&env);
+    rv_env_forget();
     return status;
 }
 

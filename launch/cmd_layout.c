@@ -40,7 +40,8 @@ static rv_status read_arguments(const rv_words *words, const char *ranks, rv_con
     RV_TRY(rv_options_expect("layout", "CONFIG", 1, 1, words));
     RV_CHECK(ranks, RV_E_USAGE, "layout: -n N is missing; see 'reverie layout --help'");
     RV_TRY(rv_options_ranks("layout", ranks, n_ranks));
-    return rv_config_load(words->positional[0], words->n_overrides, words->overrides, cfg);
+    RV_TRY(rv_config_load(words->positional[0], words->n_overrides, words->overrides, cfg));
+    return rv_config_register_env(cfg);
 }
 
 int rv_cmd_layout(int argc, char **argv)

@@ -77,6 +77,7 @@ static rv_status open_folder(const arguments *a, int n_ranks, rv_run_plan *plan)
 {
     rv_layout layout;
     RV_TRY(rv_kernels_choose(&plan->cfg.kernels));
+    RV_TRY(rv_config_register_env(&plan->cfg));
     RV_TRY(rv_layout_create(&plan->cfg, n_ranks, &layout));
     rv_layout_clear(&layout);
     if (getenv(RV_PREPARED_RUN))
@@ -117,6 +118,7 @@ static int be_a_rank(const arguments *a, rv_status wrong)
     if (rv_world_max(world, 1, &failed) != RV_OK || rv_world_broadcast(world, &plan, sizeof plan) != RV_OK)
         rv_world_abort(world, rv_cmd_finish(rv_error_last()->status));
     status = failed ? (rv_status)failed : rv_run(world, &plan);
+    rv_env_forget();
     rv_world_destroy(&world);
     return rv_status_exit_code(status);
 }
@@ -133,6 +135,7 @@ static int start(const arguments *a)
         status = rv_launcher_check();
     if (status == RV_OK)
         status = open_folder(a, n_ranks, &plan);
+    rv_env_forget();
     if (status != RV_OK)
         return rv_cmd_finish(status);
     return rv_launcher_run(n_ranks, plan.run_dir, plan.resume);

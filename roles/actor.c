@@ -1,7 +1,10 @@
 /* actor.c - steps the real environments. A unit is one environment with its own random streams; it publishes its
- * transitions of the tick.
+ * transitions of the tick. The units of a rank take a step together: one forward pass of the policy for all of them,
+ * then their steps side by side.
  */
+#include "base/log.h"
 #include "base/memory.h"
+#include "math/kernels.h"
 #include "math/vector.h"
 #include "nn/policy_net.h"
 #include "roles/role.h"
@@ -13,12 +16,18 @@ typedef struct env_unit {
     int number;
     rv_env *env;
     unsigned char *env_state; /* (rv_env_state_size) where a checkpoint finds it */
-    float *obs;               /* (n_obs) present observation */
+    float *obs;               /* (n_obs) present observation, in the actor's obs */
+    float *act;               /* (n_act) its action, in the actor's act */
     float *rows;              /* (tick_steps / count, row.width) transitions of the tick, in shared memory */
     int64_t n_rows;
     int64_t episode; /* episodes begun, -1 before the first */
     double episode_return;
     int64_t episode_length;
+    int64_t n_failures;
+    struct {
+        int n; /* episodes ended in this tick, and their sums */
+        double returns, lengths;
+    } ended;
     const rv_env_spec *spec;
 } env_unit;
 
@@ -27,20 +36,23 @@ typedef struct actor {
     int n_units;
     env_unit *units;
     rv_mlp_tape tape;
-    float *noise; /* (n_act) */
+    float *obs;         /* (n_units, n_obs) */
+    float *noise;       /* (n_units, n_act) */
+    float *act;         /* (n_units, n_act) */
+    bool is_one_by_one; /* products whose bits depend on the number of rows get one row */
 } actor;
 
 static void actor_destroy(void *role)
 {
     actor *a = role;
     for (int i = 0; a->units && i < a->n_units; i++) {
-        env_unit *u = &a->units[i];
-        rv_env_destroy(&u->env);
-        rv_mem_free(&u->env_state);
-        rv_mem_free(&u->obs);
+        rv_env_destroy(&a->units[i].env);
+        rv_mem_free(&a->units[i].env_state);
     }
     rv_mem_free(&a->units);
+    rv_mem_free(&a->obs);
     rv_mem_free(&a->noise);
+    rv_mem_free(&a->act);
     rv_mlp_tape_clear(&a->tape);
     rv_mem_free(&a);
 }
@@ -52,7 +64,6 @@ static rv_status create_unit(const rv_context *ctx, int number, env_unit *u)
     u->episode = -1;
     RV_TRY(rv_env_create(ctx->spec->name, &u->env));
     RV_TRY(RV_NEW(u->env_state, rv_env_state_size(u->env)));
-    RV_TRY(RV_NEW(u->obs, ctx->spec->n_obs));
     return RV_SHARED_NEW(ctx->shared, u->rows, ctx->cfg->schedule.tick_steps / ctx->cfg->env.count * ctx->row.width);
 }
 
@@ -63,13 +74,19 @@ static rv_status actor_create(rv_context *ctx, void **out)
     actor *a = NULL;
     RV_TRY(RV_NEW(a, 1));
     a->row = ctx->row;
+    a->is_one_by_one = rv_kernels_openblas();
     RV_TRY_GOTO(RV_NEW(numbers, ctx->layout->n_units[RV_ACTOR]), fail);
     a->n_units = rv_context_units(ctx, RV_ACTOR, numbers);
     RV_TRY_GOTO(RV_NEW(a->units, a->n_units), fail);
-    RV_TRY_GOTO(RV_NEW(a->noise, ctx->row.n_act), fail);
-    RV_TRY_GOTO(rv_mlp_tape_create_forward(&ctx->actor_net, 1, &a->tape), fail);
-    for (int i = 0; i < a->n_units; i++)
+    RV_TRY_GOTO(RV_NEW(a->obs, a->n_units * ctx->row.n_obs), fail);
+    RV_TRY_GOTO(RV_NEW(a->noise, a->n_units * ctx->row.n_act), fail);
+    RV_TRY_GOTO(RV_NEW(a->act, a->n_units * ctx->row.n_act), fail);
+    RV_TRY_GOTO(rv_mlp_tape_create_forward(&ctx->actor_net, a->n_units, &a->tape), fail);
+    for (int i = 0; i < a->n_units; i++) {
+        a->units[i].obs = a->obs + i * ctx->row.n_obs;
+        a->units[i].act = a->act + i * ctx->row.n_act;
         RV_TRY_GOTO(create_unit(ctx, numbers[i], &a->units[i]), fail);
+    }
     rv_mem_free(&numbers);
     *out = a;
     return RV_OK;
@@ -79,74 +96,152 @@ fail:
     return status;
 }
 
-static rv_status begin_episode(const rv_context *ctx, env_unit *u)
+/* ---- episodes ---- */
+
+/* an environment of the user's own failed; may the run go on? */
+static rv_status count_failure(const rv_context *ctx, env_unit *u, rv_status status)
 {
-    u->episode++;
-    u->episode_return = 0;
-    u->episode_length = 0;
-    rv_rng rng =
-        rv_rng_at((uint64_t)ctx->cfg->root.seed, RV_STREAM_ENV_RESET, (uint32_t)u->number, (uint64_t)u->episode);
-    return rv_env_reset(u->env, &rng, u->obs);
+    if (status != RV_E_ENV)
+        return status;
+    u->n_failures++;
+    RV_CHECK(u->n_failures <= ctx->cfg->env.failures, RV_E_ENV,
+             "%s; that was failure %lld, and env.failures allows %lld: the run gives up", rv_error_last()->text,
+             (long long)u->n_failures, (long long)ctx->cfg->env.failures);
+    rv_warn("env %d, episode %lld: %s; the episode is cut there, failure %lld of at most %lld", u->number,
+            (long long)u->episode, rv_error_last()->text, (long long)u->n_failures, (long long)ctx->cfg->env.failures);
+    return RV_OK;
 }
 
-static void choose_action(const rv_context *ctx, actor *a, const env_unit *u, int64_t step, bool is_random, float *act)
+/* age: steps that the unit has made */
+static rv_status begin_episode(const rv_context *ctx, env_unit *u, int64_t age)
+{
+    do {
+        u->episode++;
+        u->episode_return = 0;
+        u->episode_length = 0;
+        rv_rng rng =
+            rv_rng_at((uint64_t)ctx->cfg->root.seed, RV_STREAM_ENV_RESET, (uint32_t)u->number, (uint64_t)u->episode);
+        RV_TRY(count_failure(ctx, u, rv_env_reset_at(u->env, &rng, age, u->obs)));
+    } while (!rv_env_is_running(u->env));
+    return RV_OK;
+}
+
+/* age: steps that the unit has made, the episode's last included */
+static rv_status end_episode(rv_context *ctx, env_unit *u, const rv_tick *tick, int64_t age, bool terminated,
+                             bool failed)
+{
+    int count = (int)ctx->cfg->env.count;
+    rv_frame frame;
+    rv_frame_init(&frame, RV_ROLE_EPISODE, u->number + (int64_t)u->ended.n * count, tick->tick, age * count);
+    rv_context_sign(ctx, &frame);
+    RV_TRY(rv_metric_add(&frame, RV_M_EPISODE_NUMBER, (double)u->episode));
+    RV_TRY(rv_metric_add(&frame, RV_M_EPISODE_RETURN, u->episode_return));
+    RV_TRY(rv_metric_add(&frame, RV_M_EPISODE_LENGTH, (double)u->episode_length));
+    RV_TRY(rv_metric_add(&frame, RV_M_EPISODE_TERMINATED, terminated));
+    RV_TRY(rv_metric_add(&frame, RV_M_EPISODE_FAILED, failed));
+    u->ended.n++;
+    u->ended.returns += u->episode_return;
+    u->ended.lengths += (double)u->episode_length;
+    return rv_feed_push_send(ctx->push, &frame);
+}
+
+/* ---- steps ---- */
+
+/* actions of units first to first + n - 1 for the step of that number */
+static void choose_actions(const rv_context *ctx, actor *a, int first, int n, int64_t step, bool is_random)
 {
     int n_act = ctx->row.n_act;
-    rv_rng rng = rv_rng_at((uint64_t)ctx->cfg->root.seed, RV_STREAM_ACTION, (uint32_t)u->number, (uint64_t)step);
-    if (is_random) {
-        for (int j = 0; j < n_act; j++)
-            act[j] = (float)(2 * rv_rng_uniform(&rng) - 1);
-        return;
+    for (int i = first; i < first + n; i++) {
+        rv_rng rng =
+            rv_rng_at((uint64_t)ctx->cfg->root.seed, RV_STREAM_ACTION, (uint32_t)a->units[i].number, (uint64_t)step);
+        for (int j = 0; j < n_act && is_random; j++)
+            a->units[i].act[j] = (float)(2 * rv_rng_uniform(&rng) - 1);
+        if (!is_random)
+            rv_vector_normal(&rng, n_act, a->noise + i * n_act);
     }
-    rv_vector_normal(&rng, n_act, a->noise);
-    rv_policy_net_act(&ctx->actor_net, ctx->board.policy, 1, u->obs, a->noise, &a->tape, act, NULL);
+    int rows = a->is_one_by_one ? 1 : n;
+    for (int i = first; i < first + n && !is_random; i += rows)
+        rv_policy_net_act(&ctx->actor_net, ctx->board.policy, rows, a->units[i].obs, a->noise + i * n_act, &a->tape,
+                          a->units[i].act, NULL);
 }
 
-static rv_status step_unit(rv_context *ctx, actor *a, env_unit *u, const rv_tick *tick)
+/* keep row k of the tick, which ends in what the step returned */
+static rv_status keep_row(rv_context *ctx, env_unit *u, const rv_tick *tick, int64_t k,
+                          const rv_env_step_result *result)
 {
     const rv_row *r = &ctx->row;
-    int64_t count = ctx->cfg->env.count;
-    int64_t n_finished = 0;
-    double returns = 0;
-    double lengths = 0;
-    u->n_rows = (tick->last_step - tick->first_step) / count;
-    if (u->episode < 0)
-        RV_TRY(begin_episode(ctx, u));
-    for (int64_t k = 0; k < u->n_rows; k++) {
-        float *row = u->rows + k * r->width;
-        rv_env_step_result result;
-        memcpy(row, u->obs, (size_t)r->n_obs * sizeof *row);
-        choose_action(ctx, a, u, tick->first_step / count + k, tick->is_random, row + r->act);
-        RV_TRY(rv_env_step(u->env, row + r->act, row + r->next_obs, &result));
-        row[r->reward] = (float)result.reward;
-        row[r->terminated] = result.terminated ? 1.0F : 0.0F;
-        memcpy(u->obs, row + r->next_obs, (size_t)r->n_obs * sizeof *row);
-        u->episode_return += result.reward;
-        u->episode_length++;
-        if (result.terminated || result.truncated) {
-            n_finished++;
-            returns += u->episode_return;
-            lengths += (double)u->episode_length;
-            RV_TRY(begin_episode(ctx, u));
-        }
+    int64_t age = tick->first_step / ctx->cfg->env.count + k + 1;
+    float *row = u->rows + k * r->width;
+    memcpy(row, u->obs, (size_t)r->n_obs * sizeof *row);
+    memcpy(row + r->act, u->act, (size_t)r->n_act * sizeof *row);
+    row[r->reward] = (float)result->reward;
+    row[r->terminated] = result->terminated ? 1.0F : 0.0F;
+    memcpy(u->obs, row + r->next_obs, (size_t)r->n_obs * sizeof *row);
+    u->episode_return += result->reward;
+    u->episode_length++;
+    if (!result->terminated && !result->truncated)
+        return RV_OK;
+    RV_TRY(end_episode(ctx, u, tick, age, result->terminated, false));
+    return begin_episode(ctx, u, age);
+}
+
+/* end the step that unit i began; where that fails, cut the episode and make the step in the next one */
+static rv_status end_step(rv_context *ctx, actor *a, int i, const rv_tick *tick, int64_t k)
+{
+    env_unit *u = &a->units[i];
+    int64_t age = tick->first_step / ctx->cfg->env.count + k;
+    float *next_obs = u->rows + k * ctx->row.width + ctx->row.next_obs;
+    rv_env_step_result result;
+    rv_status status = rv_env_step_end(u->env, next_obs, &result);
+    while (status == RV_E_ENV) {
+        RV_TRY(count_failure(ctx, u, status));
+        RV_TRY(end_episode(ctx, u, tick, age, false, true));
+        RV_TRY(begin_episode(ctx, u, age));
+        choose_actions(ctx, a, i, 1, age, tick->is_random);
+        status = rv_env_step(u->env, u->act, next_obs, &result);
     }
+    RV_TRY(status);
+    return keep_row(ctx, u, tick, k, &result);
+}
+
+static rv_status report(rv_context *ctx, const env_unit *u, const rv_tick *tick)
+{
     rv_frame frame = rv_context_frame(ctx, RV_ACTOR, u->number, tick, tick->last_step);
     RV_TRY(rv_metric_add(&frame, RV_M_TOTAL_TIMESTEPS, (double)tick->last_step));
-    if (n_finished > 0) {
-        RV_TRY(rv_metric_add(&frame, RV_M_EP_REW_MEAN, returns / (double)n_finished));
-        RV_TRY(rv_metric_add(&frame, RV_M_EP_LEN_MEAN, lengths / (double)n_finished));
+    if (u->ended.n > 0) {
+        RV_TRY(rv_metric_add(&frame, RV_M_EP_REW_MEAN, u->ended.returns / u->ended.n));
+        RV_TRY(rv_metric_add(&frame, RV_M_EP_LEN_MEAN, u->ended.lengths / u->ended.n));
     }
     return rv_feed_push_send(ctx->push, &frame);
+}
+
+static rv_status name_unit(const env_unit *u, rv_status status)
+{
+    return status == RV_OK ? RV_OK : rv_error_prefix(status, "env %d", u->number);
 }
 
 static rv_status actor_work(void *role, rv_context *ctx, const rv_tick *tick)
 {
     actor *a = role;
+    int64_t first = tick->first_step / ctx->cfg->env.count;
+    int64_t n_rows = (tick->last_step - tick->first_step) / ctx->cfg->env.count;
     for (int i = 0; i < a->n_units; i++) {
-        rv_status status = step_unit(ctx, a, &a->units[i], tick);
-        if (status != RV_OK)
-            return rv_error_prefix(status, "env %d", a->units[i].number);
+        env_unit *u = &a->units[i];
+        u->n_rows = n_rows;
+        memset(&u->ended, 0, sizeof u->ended);
+        /* none yet, or one that could not be saved */
+        if (n_rows > 0 && !rv_env_is_running(u->env))
+            RV_TRY(name_unit(u, begin_episode(ctx, u, first)));
     }
+    for (int64_t k = 0; k < n_rows; k++) {
+        choose_actions(ctx, a, 0, a->n_units, first + k, tick->is_random);
+        for (int i = 0; i < a->n_units; i++)
+            RV_TRY(name_unit(&a->units[i], rv_env_step_begin(a->units[i].env, a->units[i].act)));
+        for (int i = 0; i < a->n_units; i++)
+            RV_TRY(name_unit(&a->units[i], end_step(ctx, a, i, tick, k)));
+    }
+    for (int i = 0; i < a->n_units; i++)
+        RV_TRY(report(ctx, &a->units[i], tick));
     return RV_OK;
 }
 
@@ -169,6 +264,7 @@ static rv_status show_env(void *unit, rv_visit visit, void *user)
     RV_TRY(visit(user, "episode", RV_I64, 1, &u->episode));
     RV_TRY(visit(user, "episode_length", RV_I64, 1, &u->episode_length));
     RV_TRY(visit(user, "episode_return", RV_F64, 1, &u->episode_return));
+    RV_TRY(visit(user, "failures", RV_I64, 1, &u->n_failures));
     RV_TRY(visit(user, "obs", RV_F32, u->spec->n_obs, u->obs));
     return visit(user, "state", RV_U8, n, u->env_state);
 }

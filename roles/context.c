@@ -17,12 +17,17 @@ int rv_context_units(const rv_context *ctx, rv_role_id role, int *units)
     return n;
 }
 
+void rv_context_sign(const rv_context *ctx, rv_frame *frame)
+{
+    frame->rank = ctx->world->rank;
+    frame->wall = rv_clock_now() - ctx->start;
+}
+
 rv_frame rv_context_frame(const rv_context *ctx, rv_role_id role, int unit, const rv_tick *tick, int64_t step)
 {
     rv_frame frame;
     rv_frame_init(&frame, rv_role_names[role], unit, tick->tick, step);
-    frame.rank = ctx->world->rank;
-    frame.wall = rv_clock_now() - ctx->start;
+    rv_context_sign(ctx, &frame);
     return frame;
 }
 

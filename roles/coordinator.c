@@ -13,7 +13,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-enum { FLUSH_SECONDS = 60 };
+enum { FLUSH_SECONDS = 60, MOST_EPISODES = 1024 }; /* episodes of a tick that records have memory for from the start */
 
 /* mpirun carries stdout and stderr apart: on a terminal the end of the progress line must come before the result */
 static const double mpirun_s = 0.1;
@@ -46,6 +46,7 @@ static rv_status open_hub(rv_coordinator *c, const rv_run_plan *plan, const rv_l
     int64_t n_units = 0;
     for (int role = 0; role < RV_N_ROLES; role++)
         n_units += layout->n_units[role];
+    n_units += cfg->schedule.tick_steps < MOST_EPISODES ? cfg->schedule.tick_steps : MOST_EPISODES;
     RV_TRY(rv_run_dir_lock(plan->run_dir, &c->lock));
     c->run_dir = plan->run_dir;
     RV_TRY(rv_run_dir_describe(plan->run_dir, cfg, c->world->size, c->world->n_nodes, c->world->host));

@@ -1,5 +1,6 @@
 /* evaluator.c - measures the policy: episodes on the mean action. A unit is one episode; unit 0 reports for all. */
 #include "agent/evaluate.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "roles/edge.h"
 
@@ -11,6 +12,7 @@ typedef struct evaluator {
     double *returns; /* (episodes) */
     double *lengths; /* (episodes) */
     rv_env *env;
+    int64_t n_failures;
     rv_mlp_tape tape;
     float *scratch; /* (n_obs + n_act) */
 } evaluator;
@@ -65,6 +67,18 @@ static rv_status report(rv_context *ctx, const evaluator *e, const rv_tick *tick
     return rv_feed_push_send(ctx->push, &frame);
 }
 
+/* an environment of the user's own failed: the episode counts up to there */
+static rv_status count_failure(const rv_context *ctx, evaluator *e, int episode)
+{
+    e->n_failures++;
+    RV_CHECK(e->n_failures <= ctx->cfg->env.failures, RV_E_ENV,
+             "evaluation: %s; that was failure %lld, and env.failures allows %lld: the run gives up",
+             rv_error_last()->text, (long long)e->n_failures, (long long)ctx->cfg->env.failures);
+    rv_warn("evaluation, episode %d: %s; the episode is cut there, failure %lld of at most %lld", episode,
+            rv_error_last()->text, (long long)e->n_failures, (long long)ctx->cfg->env.failures);
+    return RV_OK;
+}
+
 static rv_status evaluator_work(void *role, rv_context *ctx, const rv_tick *tick)
 {
     evaluator *e = role;
@@ -74,7 +88,10 @@ static rv_status evaluator_work(void *role, rv_context *ctx, const rv_tick *tick
         int number = e->numbers[i];
         rv_episode episode;
         RV_TRY(rv_evaluate_episode(e->env, &ctx->actor_net, ctx->board.policy, (uint64_t)ctx->cfg->root.seed,
-                                   tick->evaluate_step, number, &e->tape, e->scratch, &episode));
+                                   tick->evaluate_step, number, tick->evaluate_step / ctx->cfg->env.count, &e->tape,
+                                   e->scratch, &episode));
+        if (episode.failed)
+            RV_TRY(count_failure(ctx, e, number));
         e->returns[number] = episode.total;
         e->lengths[number] = (double)episode.length;
     }

@@ -79,5 +79,8 @@ extern const rv_role rv_role_actor, rv_role_model, rv_role_rollout, rv_role_poli
 /** Units of a role on this rank. @param[out] units (units of the role) numbers in order; returns how many */
 int rv_context_units(const rv_context *ctx, rv_role_id role, int *units);
 
-/** Begin, fill and send the metric frame of a unit. */
+/** Begin the metric frame of a unit; who sends it and when is filled in. */
 rv_frame rv_context_frame(const rv_context *ctx, rv_role_id role, int unit, const rv_tick *tick, int64_t step);
+
+/** Fill in who sends a frame and when. */
+void rv_context_sign(const rv_context *ctx, rv_frame *frame);

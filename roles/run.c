@@ -114,7 +114,9 @@ rv_status rv_run(rv_world *world, const rv_run_plan *plan)
 {
     rv_layout layout;
     rv_log_set_over_line(plan->columns > 0);
-    rv_status status = rv_layout_create(&plan->cfg, world->size, &layout);
+    rv_status status = rv_config_register_env(&plan->cfg);
+    if (status == RV_OK)
+        status = rv_layout_create(&plan->cfg, world->size, &layout);
     if (status != RV_OK)
         fail(world, status);
     name_this_rank(world, &layout);

@@ -19,6 +19,7 @@
     X(RV_E_DATA,        65, "a file's content is wrong or corrupt")                   \
     X(RV_E_NOINPUT,     66, "a file or run does not exist or cannot be read")         \
     X(RV_E_UNAVAILABLE, 69, "a program, library or processor feature is missing")     \
+    X(RV_E_ENV,         69, "an environment of the user's own failed, too often")     \
     X(RV_E_INTERNAL,    70, "a bug in reverie")                                       \
     X(RV_E_OS,          71, "the operating system refused")                           \
     X(RV_E_NOMEM,       71, "out of memory")                                          \

@@ -12,21 +12,30 @@ struct rv_env {
     const rv_env_task *task;
     void *sim;
     int64_t n_steps; /* in the episode */
+    uint64_t key;    /* seed of the episode's own random numbers */
     bool is_running; /* between a start and the end of the episode */
-    double *obs;     /* (n_obs) the last observation */
-    double *scratch; /* (max of n_act and n_state) */
+    bool is_begun;   /* a step is under way */
+    double *obs;     /* (raw obs) the last observation */
+    double *u;       /* (raw act + n_random) of the step under way */
+    double *scratch; /* (n_state) */
 };
 
 /* ---- registry ---- */
 
 static const rv_env_family *const families[] = {&rv_env_classic, &rv_env_mujoco};
 
-enum { MAX_TASKS = 64, N_FAMILIES = (int)(sizeof families / sizeof *families) };
+enum { MAX_TASKS = 64, MAX_OWN = 16, N_FAMILIES = (int)(sizeof families / sizeof *families) };
 
 static const rv_env_spec *specs[MAX_TASKS];
 static const rv_env_task *tasks[MAX_TASKS];
 static int n_specs;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static struct {
+    rv_env_cfg cfg;
+    rv_env_task *task;
+} own[MAX_OWN]; /* users' own, registered */
+static int n_own;
 
 static void list_tasks(void)
 {
@@ -44,11 +53,30 @@ const rv_env_spec *const *rv_env_list(int *n_out)
     return specs;
 }
 
+static const rv_env_family *own_family(const char *name)
+{
+    for (int f = 0; f < N_FAMILIES; f++)
+        if (families[f]->claims && families[f]->claims(name))
+            return families[f];
+    return NULL;
+}
+
+bool rv_env_is_own(const char *name)
+{
+    return own_family(name) != NULL;
+}
+
 static rv_status find_task(const char *name, const rv_env_task **out)
 {
     const char *nearest = NULL;
     int least = INT_MAX;
     pthread_once(&once, list_tasks);
+    for (int i = 0; i < n_own; i++) {
+        if (strcmp(name, own[i].cfg.name) == 0) {
+            *out = own[i].task;
+            return RV_OK;
+        }
+    }
     for (int i = 0; i < n_specs; i++) {
         if (strcmp(name, specs[i]->name) == 0) {
             *out = tasks[i];
@@ -59,7 +87,7 @@ static rv_status find_task(const char *name, const rv_env_task **out)
     }
     char shown[RV_FIELD_SHOWN];
     rv_field_shown(name, shown);
-    return rv_raise(RV_E_CONFIG, "no environment '%s'%s%s%s; 'reverie envs list' shows all %d", shown,
+    return rv_raise(RV_E_CONFIG, "no environment '%s'%s%s%s; 'reverie envs' shows all %d", shown,
                     nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "", n_specs);
 }
 
@@ -69,6 +97,30 @@ rv_status rv_env_find(const char *name, const rv_env_spec **out)
     RV_TRY(find_task(name, &task));
     *out = &task->spec;
     return RV_OK;
+}
+
+rv_status rv_env_register(const rv_env_cfg *cfg)
+{
+    const rv_env_family *family = own_family(cfg->name);
+    const rv_env_task *task = NULL;
+    if (!family)
+        return find_task(cfg->name, &task);
+    for (int i = 0; i < n_own; i++)
+        if (strcmp(cfg->name, own[i].cfg.name) == 0)
+            return RV_OK;
+    RV_CHECK(n_own < MAX_OWN, RV_E_CONFIG, "more than %d environments of the user's own", (int)MAX_OWN);
+    own[n_own].cfg = *cfg;
+    RV_TRY(family->describe(&own[n_own].cfg, &own[n_own].task));
+    n_own++;
+    return RV_OK;
+}
+
+void rv_env_forget(void)
+{
+    while (n_own > 0) {
+        n_own--;
+        own[n_own].task->family->forget(&own[n_own].task);
+    }
 }
 
 /* ---- life ---- */
@@ -81,8 +133,9 @@ rv_status rv_env_create(const char *name, rv_env **out)
     RV_TRY(find_task(name, &task));
     RV_TRY(RV_NEW(env, 1));
     env->task = task;
-    RV_TRY_GOTO(RV_NEW(env->obs, task->spec.n_obs), fail);
-    RV_TRY_GOTO(RV_NEW(env->scratch, task->n_state > task->spec.n_act ? task->n_state : task->spec.n_act), fail);
+    RV_TRY_GOTO(RV_NEW(env->obs, rv_env_raw_obs(&task->spec)), fail);
+    RV_TRY_GOTO(RV_NEW(env->u, rv_env_raw_act(&task->spec) + task->n_random), fail);
+    RV_TRY_GOTO(RV_NEW(env->scratch, task->n_state), fail);
     RV_TRY_GOTO(task->family->create(task, &env->sim), fail);
     *out = env;
     return RV_OK;
@@ -98,6 +151,7 @@ void rv_env_destroy(rv_env **env)
     if ((*env)->sim)
         (*env)->task->family->destroy(&(*env)->sim);
     rv_mem_free(&(*env)->obs);
+    rv_mem_free(&(*env)->u);
     rv_mem_free(&(*env)->scratch);
     rv_mem_free(env);
 }
@@ -117,22 +171,68 @@ const double *rv_env_observation(const rv_env *env)
     return env->obs;
 }
 
-void rv_env_numbers(const rv_env *env, double *out)
+void rv_env_numbers(rv_env *env, double *out)
 {
     env->task->family->save(env->sim, out);
 }
 
+bool rv_env_is_running(const rv_env *env)
+{
+    return env->is_running;
+}
+
+int rv_env_choice(int n, const float *scores)
+{
+    int best = 0;
+    for (int i = 1; i < n; i++)
+        if (scores[i] > scores[best])
+            best = i;
+    return best;
+}
+
+void rv_env_outside(const rv_env_spec *spec, int n, const float *next_obs, unsigned char *done)
+{
+    for (int i = 0; i < n; i++) {
+        const float *o = next_obs + (size_t)i * (size_t)spec->n_obs;
+        bool is_alive = true;
+        for (int j = 0; j < spec->n_obs; j++)
+            is_alive = is_alive && o[j] >= spec->alive_low[j] && o[j] <= spec->alive_high[j];
+        done[i] = !is_alive;
+    }
+}
+
 /* ---- episodes ---- */
 
-/* the simulation's observation goes to env->obs, and as float32 to obs; all of it must be finite as float32 */
+/* whatever goes wrong in a user's own environment is a failure of that: it costs the episode */
+static rv_status blame(const rv_env *env, rv_status status)
+{
+    bool is_own = env->task->cfg != NULL;
+    if (!is_own || status == RV_OK || status == RV_E_ENV || status == RV_E_NOMEM)
+        return status;
+    return rv_raise(RV_E_ENV, "%s", rv_error_last()->text);
+}
+
+/* the simulation's observation goes to env->obs, and as the learner sees it to obs; all of it must be finite as
+ * float32 */
 static rv_status observe(rv_env *env, float *obs)
 {
     const rv_env_spec *spec = &env->task->spec;
+    int n = rv_env_raw_obs(spec);
     env->task->family->observe(env->sim, env->obs);
-    for (int i = 0; i < spec->n_obs; i++)
+    for (int i = 0; i < n; i++)
         RV_CHECK(isfinite((float)env->obs[i]), RV_E_NONFINITE, "%s: observation[%d] is %g at step %lld of the episode",
                  spec->name, i, env->obs[i], (long long)env->n_steps);
-    for (int i = 0; i < spec->n_obs && obs; i++)
+    RV_CHECK(!spec->n_states || (env->obs[0] >= 0 && env->obs[0] < spec->n_states && env->obs[0] == rint(env->obs[0])),
+             RV_E_DATA, "%s: the observation is %g, expected a whole number below %d", spec->name, env->obs[0],
+             spec->n_states);
+    if (!obs)
+        return RV_OK;
+    if (spec->n_states) {
+        memset(obs, 0, (size_t)spec->n_obs * sizeof *obs);
+        obs[(int)env->obs[0]] = 1;
+        return RV_OK;
+    }
+    for (int i = 0; i < n; i++)
         obs[i] = (float)env->obs[i];
     return RV_OK;
 }
@@ -140,97 +240,166 @@ static rv_status observe(rv_env *env, float *obs)
 static rv_status start(rv_env *env, const double *pos, const double *vel, float *obs)
 {
     const rv_env_task *task = env->task;
-    env->is_running = false;
     for (int i = 0; i < task->n_pos + task->n_vel; i++) {
         double x = i < task->n_pos ? pos[i] : vel[i - task->n_pos];
         RV_CHECK(isfinite(x), RV_E_NONFINITE, "%s: number %d of the start state is %g", task->spec.name, i, x);
     }
     RV_TRY(task->family->start(env->sim, pos, vel));
+    return observe(env, obs);
+}
+
+static void begin_episode(rv_env *env, uint64_t key)
+{
+    env->is_running = env->is_begun = false;
     env->n_steps = 0;
-    RV_TRY(observe(env, obs));
-    env->is_running = true;
-    return RV_OK;
+    env->key = key;
 }
 
 rv_status rv_env_start(rv_env *env, const double *pos, const double *vel)
 {
-    return start(env, pos, vel, NULL);
+    begin_episode(env, 0);
+    RV_TRY(start(env, pos, vel, NULL));
+    env->is_running = true;
+    return RV_OK;
+}
+
+rv_status rv_env_reset_at(rv_env *env, rv_rng *rng, int64_t age, float *obs)
+{
+    const rv_env_task *task = env->task;
+    double *pos = env->scratch, *vel = pos + task->n_pos;
+    if (task->family->draw)
+        task->family->draw(env->sim, rng, age, pos, vel);
+    begin_episode(env, rv_rng_u64(rng));
+    if (task->family->reset)
+        RV_TRY(blame(env, task->family->reset(env->sim, env->key)));
+    RV_TRY(blame(env, task->family->reset ? observe(env, obs) : start(env, pos, vel, obs)));
+    env->is_running = true;
+    return RV_OK;
 }
 
 rv_status rv_env_reset(rv_env *env, rv_rng *rng, float *obs)
 {
-    double *pos = env->scratch, *vel = pos + env->task->n_pos;
-    env->task->family->draw(env->sim, rng, pos, vel);
-    return start(env, pos, vel, obs);
+    return rv_env_reset_at(env, rng, 0, obs);
 }
 
 static rv_status step(rv_env *env, const double *u, float *obs, rv_env_step_result *out)
 {
     const rv_env_spec *spec = &env->task->spec;
     rv_env_step_result result = {0};
-    RV_TRY(env->task->family->step(env->sim, u, &result.reward, &result.terminated));
+    RV_TRY(env->task->family->step(env->sim, u, &result));
     env->n_steps++;
     RV_CHECK(isfinite(result.reward), RV_E_NONFINITE, "%s: the reward is %g at step %lld of the episode", spec->name,
              result.reward, (long long)env->n_steps);
     RV_TRY(observe(env, obs));
-    result.truncated = !result.terminated && spec->time_limit > 0 && env->n_steps >= spec->time_limit;
+    result.truncated =
+        !result.terminated && (result.truncated || (spec->time_limit > 0 && env->n_steps >= spec->time_limit));
     *out = result;
     return RV_OK;
 }
 
 rv_status rv_env_step_raw(rv_env *env, const double *u, rv_env_step_result *out)
 {
-    return step(env, u, NULL, out);
+    if (env->task->family->begin)
+        env->task->family->begin(env->sim, u);
+    return blame(env, step(env, u, NULL, out));
 }
 
-rv_status rv_env_step(rv_env *env, const float *act, float *obs, rv_env_step_result *out)
+/* what the family gets for the learner's action: env->u */
+static rv_status scale_action(rv_env *env, const float *act)
 {
-    const rv_env_spec *spec = &env->task->spec;
-    RV_CHECK(env->is_running, RV_E_INTERNAL, "%s: a step outside an episode; reset it first", spec->name);
+    const rv_env_task *task = env->task;
+    const rv_env_spec *spec = &task->spec;
     for (int i = 0; i < spec->n_act; i++) {
-        double low = spec->act_low[i], high = spec->act_high[i];
         RV_CHECK(isfinite(act[i]), RV_E_NONFINITE, "%s: action[%d] is %g at step %lld of the episode", spec->name, i,
                  (double)act[i], (long long)env->n_steps);
-        env->scratch[i] = rv_env_clip(low + ((double)act[i] + 1) * (high - low) / 2, low, high);
+        if (spec->n_actions)
+            continue;
+        double low = spec->act_low[i], high = spec->act_high[i];
+        env->u[i] = rv_env_clip(low + ((double)act[i] + 1) * (high - low) / 2, low, high);
     }
-    env->is_running = false; /* stays so when the step fails */
-    RV_TRY(step(env, env->scratch, obs, out));
+    if (spec->n_actions)
+        env->u[0] = rv_env_choice(spec->n_actions, act);
+    if (task->n_random > 0) {
+        rv_rng rng = rv_rng_at(env->key, RV_STREAM_ENV_STEP, 0, (uint64_t)env->n_steps);
+        for (int i = 0; i < task->n_random; i++)
+            env->u[rv_env_raw_act(spec) + i] = rv_rng_uniform(&rng);
+    }
+    return RV_OK;
+}
+
+rv_status rv_env_step_begin(rv_env *env, const float *act)
+{
+    const rv_env_spec *spec = &env->task->spec;
+    RV_CHECK(env->is_running && !env->is_begun, RV_E_INTERNAL, "%s: a step %s", spec->name,
+             env->is_running ? "before the last one has ended" : "outside an episode; reset it first");
+    RV_TRY(scale_action(env, act));
+    env->is_begun = true;
+    if (env->task->family->begin)
+        env->task->family->begin(env->sim, env->u);
+    return RV_OK;
+}
+
+rv_status rv_env_step_end(rv_env *env, float *obs, rv_env_step_result *out)
+{
+    RV_CHECK(env->is_begun, RV_E_INTERNAL, "%s: the end of a step that was not begun", env->task->spec.name);
+    env->is_begun = env->is_running = false; /* stays so when the step fails */
+    RV_TRY(blame(env, step(env, env->u, obs, out)));
     env->is_running = !out->terminated && !out->truncated;
     return RV_OK;
 }
 
-/* ---- state: n_steps, is_running (int64 each), then the family's n_state doubles ---- */
+rv_status rv_env_step(rv_env *env, const float *act, float *obs, rv_env_step_result *out)
+{
+    RV_TRY(rv_env_step_begin(env, act));
+    return rv_env_step_end(env, obs, out);
+}
+
+/* ---- state: a head, then the family's n_state doubles ---- */
+
+typedef struct state_head {
+    int64_t n_steps, is_running;
+    uint64_t key;
+} state_head;
 
 size_t rv_env_state_size(const rv_env *env)
 {
-    return 2 * sizeof(int64_t) + (size_t)env->task->n_state * sizeof(double);
+    return sizeof(state_head) + (size_t)env->task->n_state * sizeof(double);
 }
 
-void rv_env_state_save(const rv_env *env, void *out)
+void rv_env_state_save(rv_env *env, void *out)
 {
-    int64_t head[2] = {env->n_steps, env->is_running};
-    env->task->family->save(env->sim, env->scratch);
-    memcpy(out, head, sizeof head);
-    memcpy((char *)out + sizeof head, env->scratch, (size_t)env->task->n_state * sizeof(double));
+    const rv_env_task *task = env->task;
+    state_head head = {env->n_steps, env->is_running, env->key};
+    memset(env->scratch, 0, (size_t)task->n_state * sizeof(double));
+    if (task->spec.is_stateless || (env->is_running && task->family->save(env->sim, env->scratch) != RV_OK))
+        head = (state_head){0};
+    else if (!env->is_running && !task->cfg)
+        task->family->save(env->sim, env->scratch);
+    memcpy(out, &head, sizeof head);
+    memcpy((char *)out + sizeof head, env->scratch, (size_t)task->n_state * sizeof(double));
 }
 
 rv_status rv_env_state_load(rv_env *env, const void *state, size_t n)
 {
     const rv_env_task *task = env->task;
-    int64_t head[2];
+    state_head head;
     RV_CHECK(n == rv_env_state_size(env), RV_E_DATA, "%s: a state has %zu bytes, got %zu", task->spec.name,
              rv_env_state_size(env), n);
-    memcpy(head, state, sizeof head);
+    memcpy(&head, state, sizeof head);
     memcpy(env->scratch, (const char *)state + sizeof head, (size_t)task->n_state * sizeof(double));
-    RV_CHECK(head[0] >= 0 && (head[1] == 0 || head[1] == 1), RV_E_DATA,
-             "%s: the state is corrupt: %lld steps, running %lld", task->spec.name, (long long)head[0],
-             (long long)head[1]);
-    for (int i = 0; i < task->n_state; i++)
+    RV_CHECK(head.n_steps >= 0 && (head.is_running == 0 || head.is_running == 1), RV_E_DATA,
+             "%s: the state is corrupt: %lld steps, running %lld", task->spec.name, (long long)head.n_steps,
+             (long long)head.is_running);
+    for (int i = 0; i < task->n_state && !task->family->is_opaque; i++)
         RV_CHECK(isfinite(env->scratch[i]), RV_E_DATA, "%s: the state is corrupt: number %d is %g", task->spec.name, i,
                  env->scratch[i]);
-    RV_TRY(task->family->load(env->sim, env->scratch));
-    env->n_steps = head[0];
-    env->is_running = head[1] != 0;
-    task->family->observe(env->sim, env->obs);
+    if (head.is_running || !task->cfg) {
+        RV_TRY(task->family->load(env->sim, env->scratch));
+        task->family->observe(env->sim, env->obs);
+    }
+    env->n_steps = head.n_steps;
+    env->key = head.key;
+    env->is_running = head.is_running != 0;
+    env->is_begun = false;
     return RV_OK;
 }

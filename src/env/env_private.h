@@ -10,33 +10,51 @@
 
 typedef struct rv_env_family rv_env_family;
 
-/** One row of a family's table; constant. */
+/** One row of a family's table; constant. The spec comes first: a pointer to it is one to its task. */
 typedef struct rv_env_task {
     rv_env_spec spec;
     const rv_env_family *family;
-    int n_pos, n_vel; /* sizes of generalised position and velocity */
-    int n_state;      /* numbers of the whole state; the first n_pos + n_vel are position and velocity */
-    const void *more; /* what else the family wants to know */
+    int n_pos, n_vel;      /* sizes of generalised position and velocity; both 0 for a family with reset */
+    int n_state;           /* numbers of the whole state; the first n_pos + n_vel are position and velocity */
+    int n_random;          /* random numbers that a step wants */
+    const void *more;      /* what else the family wants to know */
+    const rv_env_cfg *cfg; /* of a user's own; NULL for others */
 } rv_env_task;
 
 /** sim is one simulation, owned by the rv_env; every function sees only its own family's. */
 struct rv_env_family {
     const char *name;
-    const rv_env_task *tasks; /* (n_tasks) */
+    const rv_env_task *tasks; /* (n_tasks) the built-in ones */
     int n_tasks;
     rv_status (*create)(const rv_env_task *task, void **sim_out);
     void (*destroy)(void **sim);
     /** Draw a start. @param[out] pos (n_pos), vel (n_vel) */
-    void (*draw)(const void *sim, rv_rng *rng, double *pos, double *vel);
+    void (*draw)(const void *sim, rv_rng *rng, int64_t age, double *pos, double *vel);
     /** Forget all history and begin in a state. */
     rv_status (*start)(void *sim, const double *pos, const double *vel);
-    /** One step. @param[in] u (n_act) actuator units, may lie outside the actuator range */
-    rv_status (*step)(void *sim, const double *u, double *reward, bool *terminated);
-    /** @param[out] obs (n_obs), as the original returns it: rounded to float32 where that does */
+    /** In place of draw and start, where an episode begins by itself: all its chance comes from the seed. */
+    rv_status (*reset)(void *sim, uint64_t seed);
+    /** Set a step going and return at once; step then gets the same u, waits for the end and says what failed. NULL:
+     * step does it all. */
+    void (*begin)(void *sim, const double *u);
+    /** One step. @param[in] u (n_act) actuator units, may lie outside the actuator range; where the action is discrete
+     * its number alone; then n_random numbers, uniform in [0, 1). @param[out] out zero before; truncated only by a
+     * family that has limits of its own */
+    rv_status (*step)(void *sim, const double *u, rv_env_step_result *out);
+    /** @param[out] obs (n_obs), as the original returns it: rounded to float32 where that does; a discrete one is its
+     * number alone */
     void (*observe)(const void *sim, double *obs);
     /** @param[out] state (n_state) all that the next step depends on */
-    void (*save)(const void *sim, double *state);
+    rv_status (*save)(void *sim, double *state);
     rv_status (*load)(void *sim, const double *state);
+
+    /* a family of users' own environments; NULL for others */
+    /** Does this name belong to the family? */
+    bool (*claims)(const char *name);
+    /** Ask what is behind the settings; cfg stays as long as the task. Its state may be any bytes: is_opaque. */
+    rv_status (*describe)(const rv_env_cfg *cfg, rv_env_task **out);
+    void (*forget)(rv_env_task **task);
+    bool is_opaque;
 };
 
 extern const rv_env_family rv_env_classic, rv_env_mujoco;
@@ -47,6 +65,16 @@ static inline double rv_env_clip(double x, double low, double high)
     return x < low ? low : x > high ? high : x;
 }
 
+/** Numbers of an observation and of an action as the family has them: 1 where they are discrete. */
+static inline int rv_env_raw_obs(const rv_env_spec *spec)
+{
+    return spec->n_states ? 1 : spec->n_obs;
+}
+static inline int rv_env_raw_act(const rv_env_spec *spec)
+{
+    return spec->n_actions ? 1 : spec->n_act;
+}
+
 /** The row of the environment's task. */
 const rv_env_task *rv_env_task_of(const rv_env *env);
 
@@ -55,14 +83,14 @@ const rv_env_task *rv_env_task_of(const rv_env *env);
 rv_status rv_env_start(rv_env *env, const double *pos, const double *vel);
 
 /** One step with actuator values, handed to the simulation as they are. Goes on past a termination and past the time
- * limit; truncated is set from the time limit on. @param[in] u (n_act) */
+ * limit; truncated is set from the time limit on. @param[in] u (rv_env_raw_act, then n_random) */
 rv_status rv_env_step_raw(rv_env *env, const double *u, rv_env_step_result *out);
 
-/** The last observation in double (n_obs); the environment's. */
+/** The last observation in double (rv_env_raw_obs); the environment's. */
 const double *rv_env_observation(const rv_env *env);
 
 /** Position and velocity. @param[out] out (n_state); the first n_pos + n_vel are those */
-void rv_env_numbers(const rv_env *env, double *out);
+void rv_env_numbers(rv_env *env, double *out);
 
 /** Call into libmujoco so that an error inside it comes back as a status instead of ending the process.
  * @return RV_OK; RV_E_INTERNAL "<what>: mujoco: <its text>" */

@@ -159,8 +159,9 @@ fail:
 
 /* ---- episodes ---- */
 
-static void draw(const void *sim, rv_rng *rng, double *pos, double *vel)
+static void draw(const void *sim, rv_rng *rng, int64_t age, double *pos, double *vel)
 {
+    (void)age;
     const mujoco *m = sim;
     const mujoco_task *more = m->more;
     for (int i = 0; i < m->task->n_pos; i++)
@@ -206,7 +207,7 @@ static rv_status start(void *sim, const double *pos, const double *vel)
     return check_warnings(m);
 }
 
-static rv_status step(void *sim, const double *u, double *reward, bool *terminated)
+static rv_status step(void *sim, const double *u, rv_env_step_result *out)
 {
     mujoco *m = sim;
     const mujoco_task *more = m->more;
@@ -217,8 +218,8 @@ static rv_status step(void *sim, const double *u, double *reward, bool *terminat
     for (int i = 0; i < m->model->nu; i++)
         cost += u[i] * u[i];
     double speed = (m->data->qpos[0] - before) / (m->model->opt.timestep * more->frame_skip);
-    *reward = more->forward * speed + more->alive - more->control_cost * cost;
-    *terminated = more->is_terminal && more->is_terminal(m->data->qpos, m->data->qvel);
+    out->reward = more->forward * speed + more->alive - more->control_cost * cost;
+    out->terminated = more->is_terminal && more->is_terminal(m->data->qpos, m->data->qvel);
     return RV_OK;
 }
 
@@ -233,7 +234,7 @@ static void observe(const void *sim, double *obs)
 }
 
 /* position, velocity, the acceleration that warm-starts the constraint solver, time */
-static void save(const void *sim, double *state)
+static rv_status save(void *sim, double *state)
 {
     const mujoco *m = sim;
     int n_pos = m->task->n_pos, n_vel = m->task->n_vel;
@@ -241,6 +242,7 @@ static void save(const void *sim, double *state)
     memcpy(state + n_pos, m->data->qvel, (size_t)n_vel * sizeof(double));
     memcpy(state + n_pos + n_vel, m->data->qacc_warmstart, (size_t)n_vel * sizeof(double));
     state[n_pos + 2 * n_vel] = m->data->time;
+    return RV_OK;
 }
 
 static rv_status load(void *sim, const double *state)
@@ -280,8 +282,9 @@ static bool all_finite(int n, const float *x)
     return true;
 }
 
-static void inverted_pendulum_terminated(int n, const float *next_obs, unsigned char *done)
+static void inverted_pendulum_terminated(const rv_env_spec *spec, int n, const float *next_obs, unsigned char *done)
 {
+    (void)spec;
     for (int i = 0; i < n; i++) {
         const float *o = next_obs + 4 * i;
         done[i] = !all_finite(4, o) || fabsf(o[1]) > 0.2F;
@@ -289,8 +292,9 @@ static void inverted_pendulum_terminated(int n, const float *next_obs, unsigned 
 }
 
 /* as in MBPO, only the upper side of the bound 100 is tested; the environment tests both */
-static void hopper_terminated(int n, const float *next_obs, unsigned char *done)
+static void hopper_terminated(const rv_env_spec *spec, int n, const float *next_obs, unsigned char *done)
 {
+    (void)spec;
     for (int i = 0; i < n; i++) {
         const float *o = next_obs + 11 * i;
         bool is_done = !all_finite(11, o) || !(o[0] > 0.7F) || !(fabsf(o[1]) < 0.2F);
@@ -300,9 +304,10 @@ static void hopper_terminated(int n, const float *next_obs, unsigned char *done)
     }
 }
 
-static void reward_one(int n, const float *obs, const float *act, const float *next_obs, float *reward)
+static void reward_one(const rv_env_spec *spec, int n, const float *obs, const float *act, const float *next_obs,
+                       float *reward)
 {
-    (void)obs, (void)act, (void)next_obs;
+    (void)spec, (void)obs, (void)act, (void)next_obs;
     for (int i = 0; i < n; i++)
         reward[i] = 1;
 }
@@ -349,6 +354,7 @@ static const rv_env_task tasks[] = {
     {.spec = {.name = "InvertedPendulum-v4",
               .family = "mujoco",
               .help = "keep a pole on a cart upright",
+              .dt = 0.04,
               .n_obs = 4,
               .n_act = 1,
               .time_limit = 1000,
@@ -365,6 +371,7 @@ static const rv_env_task tasks[] = {
     {.spec = {.name = "Hopper-v4",
               .family = "mujoco",
               .help = "hop forward on one leg without falling",
+              .dt = 0.008,
               .n_obs = 11,
               .n_act = 3,
               .time_limit = 1000,
@@ -380,6 +387,7 @@ static const rv_env_task tasks[] = {
     {.spec = {.name = "HalfCheetah-v4",
               .family = "mujoco",
               .help = "run forward on two legs; never terminates",
+              .dt = 0.05,
               .n_obs = 17,
               .n_act = 6,
               .time_limit = 1000,

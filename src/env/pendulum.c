@@ -43,9 +43,9 @@ static void destroy(void **sim)
     rv_mem_free(sim);
 }
 
-static void draw(const void *sim, rv_rng *rng, double *pos, double *vel)
+static void draw(const void *sim, rv_rng *rng, int64_t age, double *pos, double *vel)
 {
-    (void)sim;
+    (void)sim, (void)age;
     pos[0] = M_PI * (2 * rv_rng_uniform(rng) - 1);
     vel[0] = 2 * rv_rng_uniform(rng) - 1;
 }
@@ -56,14 +56,13 @@ static rv_status start(void *sim, const double *pos, const double *vel)
     return RV_OK;
 }
 
-static rv_status step(void *sim, const double *u_in, double *reward, bool *terminated)
+static rv_status step(void *sim, const double *u_in, rv_env_step_result *out)
 {
     pendulum *p = sim;
     double u = rv_env_clip(u_in[0], -max_torque, max_torque);
-    *reward = reward_of(wrap(p->theta), p->theta_dot, u);
+    out->reward = reward_of(wrap(p->theta), p->theta_dot, u);
     p->theta_dot = rv_env_clip(p->theta_dot + (15 * sin(p->theta) + 3 * u) * dt, -max_speed, max_speed);
     p->theta = p->theta + p->theta_dot * dt;
-    *terminated = false;
     return RV_OK;
 }
 
@@ -75,11 +74,12 @@ static void observe(const void *sim, double *obs)
     obs[2] = (float)p->theta_dot;
 }
 
-static void save(const void *sim, double *state)
+static rv_status save(void *sim, double *state)
 {
     const pendulum *p = sim;
     state[0] = p->theta;
     state[1] = p->theta_dot;
+    return RV_OK;
 }
 
 static rv_status load(void *sim, const double *state)
@@ -87,9 +87,10 @@ static rv_status load(void *sim, const double *state)
     return start(sim, state, state + 1);
 }
 
-static void reward_model(int n, const float *obs, const float *act, const float *next_obs, float *reward)
+static void reward_model(const rv_env_spec *spec, int n, const float *obs, const float *act, const float *next_obs,
+                         float *reward)
 {
-    (void)next_obs;
+    (void)spec, (void)next_obs;
     for (int i = 0; i < n; i++) {
         const float *o = obs + 3 * i;
         double u = rv_env_clip(max_torque * (double)act[i], -max_torque, max_torque);
@@ -106,6 +107,7 @@ static const rv_env_task tasks[] = {
               .n_obs = 3,
               .n_act = 1,
               .time_limit = 200,
+              .dt = 0.05,
               .threshold = NAN,
               .act_low = low,
               .act_high = high,

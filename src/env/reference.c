@@ -299,7 +299,7 @@ static void compare_row(replay *a, int64_t row, const rv_env_step_result *step)
     const double *obs = rv_env_observation(a->env);
     compare_one(a, RV_REFERENCE_TERMINATED, row, 0, step->terminated);
     compare_one(a, RV_REFERENCE_REWARD, row, 0, step->reward);
-    for (int i = 0; i < spec->n_obs; i++) {
+    for (int i = 0; i < rv_env_raw_obs(spec); i++) {
         compare_one(a, RV_REFERENCE_OBS, row, i, obs[i]);
         a->obs[i] = (float)obs[i];
     }
@@ -307,7 +307,7 @@ static void compare_row(replay *a, int64_t row, const rv_env_step_result *step)
         r->values[row * r->n_cols + r->group[RV_REFERENCE_MODEL_DONE].first] >= 0) {
         unsigned char done = 0;
         if (spec->terminated)
-            spec->terminated(1, a->obs, &done);
+            spec->terminated(spec, 1, a->obs, &done);
         compare_one(a, RV_REFERENCE_MODEL_DONE, row, 0, done);
     }
     rv_env_numbers(a->env, a->state);
@@ -322,8 +322,8 @@ static void compare_row(replay *a, int64_t row, const rv_env_step_result *step)
 static rv_status check_shape(const rv_reference *r, const rv_env_task *task)
 {
     const int want[RV_REFERENCE_N_GROUPS] = {
-        [RV_REFERENCE_ACTION] = task->spec.n_act,
-        [RV_REFERENCE_OBS] = task->spec.n_obs,
+        [RV_REFERENCE_ACTION] = rv_env_raw_act(&task->spec),
+        [RV_REFERENCE_OBS] = rv_env_raw_obs(&task->spec),
         [RV_REFERENCE_POS] = task->n_pos,
         [RV_REFERENCE_VEL] = task->n_vel,
         [RV_REFERENCE_STATE] = task->n_pos + task->n_vel,

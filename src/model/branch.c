@@ -198,10 +198,10 @@ static void sample(rv_branch *b, rv_rng *rng, int n)
             b->next_obs[i * n_obs + j] = b->obs[i * n_obs + j] + b->mean[i * n_out + 1 + j];
     }
     if (b->known_reward)
-        b->spec->reward(n, b->obs, b->act, b->next_obs, b->reward);
+        b->spec->reward(b->spec, n, b->obs, b->act, b->next_obs, b->reward);
     memset(b->done, 0, (size_t)n);
     if (b->spec->terminated)
-        b->spec->terminated(n, b->next_obs, b->done);
+        b->spec->terminated(b->spec, n, b->next_obs, b->done);
 }
 
 static void start_states(rv_branch *b, const rv_branch_source *s, rv_rng *rng)

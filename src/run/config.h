@@ -64,7 +64,9 @@ typedef struct rv_section {
 extern const rv_section rv_config_sections[];
 
 /** For people: the fields with RV_FIELD_RUNTIME. */
-#define RV_CONFIG_CHANGEABLE "schedule.total_steps, checkpoint.*, feed.*, layout.* and kernels.instructions"
+#define RV_CONFIG_CHANGEABLE                                                                                           \
+    "schedule.total_steps, checkpoint.*, feed.*, layout.*, kernels.instructions and how a user's own environment is "  \
+    "reached (env.address, keys, timeout_s, memory_mb, failures)"
 
 enum { RV_CONFIG_MAX_BYTES = 1 << 20 };
 
@@ -86,6 +88,11 @@ rv_status rv_config_override(const char *assignment, rv_config *config);
 /** Rules that tie fields together: tick_steps divides by env.count, batch by shards, elites <= members, ...
  * @return RV_OK; RV_E_CONFIG: all violations in one line, as far as they fit, and the number of the others */
 rv_status rv_config_check(const rv_config *config);
+
+/** rv_env_register, then the rules once more: what a user's own environment is shows only then. Before anything that
+ * wants the task's sizes.
+ * @return RV_OK; what those return */
+rv_status rv_config_register_env(const rv_config *config);
 
 /** The whole of it as YAML that rv_config_parse reads back to the same bits; the caller frees *out.
  * with_help: each key with its help, unit, range and default as a comment. */

@@ -141,10 +141,13 @@ static void check_layout(const rv_config *cfg, complaint *c)
            "layout.costs has %lld entries and must have none or 5: actor, model, rollout, policy, evaluator", LL(n));
 }
 
+/* a user's own environment is known once it is registered */
 static void check_env(const rv_config *cfg, complaint *c)
 {
     const rv_env_spec *spec = NULL;
     rv_status status = rv_env_find(cfg->env.name, &spec);
+    if (status != RV_OK && rv_env_is_own(cfg->env.name))
+        return;
     demand(c, status == RV_OK, "env.name: %s", rv_error_last()->text);
     demand(c, status != RV_OK || !cfg->model.known_reward || spec->reward,
            "model.known_reward must be false: the reward of %s is no function of what is observed", cfg->env.name);
@@ -155,6 +158,12 @@ static void check_env(const rv_config *cfg, complaint *c)
     demand(c, bytes < INT_MAX,
            NAMED(rollout.block) " times " NAMED(rollout.length_end) " makes more than 2 GiB of rows in one block",
            LL(cfg->rollout.block), LL(cfg->rollout.length_end));
+}
+
+rv_status rv_config_register_env(const rv_config *config)
+{
+    RV_TRY(rv_env_register(&config->env));
+    return rv_config_check(config);
 }
 
 rv_status rv_config_check(const rv_config *config)

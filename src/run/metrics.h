@@ -10,6 +10,11 @@
 #define RV_METRIC_MAP(X)                                                                                               \
     X(RV_M_EP_REW_MEAN,       "rollout/ep_rew_mean",      "reward",  false, "mean return of the latest training episodes")\
     X(RV_M_EP_LEN_MEAN,       "rollout/ep_len_mean",      "steps",   false, "mean length of the latest training episodes")\
+    X(RV_M_EPISODE_NUMBER,    "episode/number",           "",        false, "of a training episode, counted from 0 per environment") \
+    X(RV_M_EPISODE_RETURN,    "episode/return",           "reward",  false, "its return")                                \
+    X(RV_M_EPISODE_LENGTH,    "episode/length",           "steps",   false, "its length")                                \
+    X(RV_M_EPISODE_TERMINATED,"episode/terminated",       "",        false, "1: the task ended it; 0: it was cut")       \
+    X(RV_M_EPISODE_FAILED,    "episode/failed",           "",        false, "1: the user's own environment failed")      \
     X(RV_M_EVAL_REWARD,       "eval/mean_reward",         "reward",  false, "mean return of the evaluation's episodes")\
     X(RV_M_EVAL_STD,          "eval/std_reward",          "reward",  false, "standard deviation of their returns")       \
     X(RV_M_EVAL_LENGTH,       "eval/mean_ep_length",      "steps",   false, "their mean length")                         \
@@ -66,6 +71,10 @@ typedef enum rv_metric {
  * wait_s and exchange_s add up to the time since the rank's last ledger. The roles that the rank hosts have their parts
  * of them (time/work_policy_s, ...); what is left is the edges' and what happens between ticks (checkpoints). */
 #define RV_ROLE_RANK "rank"
+
+/* The role of a frame about one finished training episode. Its unit is e + k * env.count for the k-th episode that
+ * environment e ended in the tick; its step is that of the environment's last transition. */
+#define RV_ROLE_EPISODE "episode"
 
 typedef struct rv_metric_info {
     const char *name, *unit, *help;

@@ -31,7 +31,7 @@ static void tear_down(void)
 static rv_episode episode(uint64_t seed, int64_t evaluation, int number)
 {
     rv_episode e = {.length = -1};
-    RV_TEST_OK(rv_evaluate_episode(env, &net, params, seed, evaluation, number, &tape, scratch, &e));
+    RV_TEST_OK(rv_evaluate_episode(env, &net, params, seed, evaluation, number, 0, &tape, scratch, &e));
     return e;
 }
 
@@ -70,7 +70,8 @@ static void unit(void)
     CU_ASSERT_EQUAL(episode(5, 1000, 3).total, a.total);
     params[net.n_params - 1 - 3] = NAN; /* bias of the last mean */
     rv_episode e = a;
-    RV_TEST_FAILS(rv_evaluate_episode(env, &net, params, 5, 1000, 3, &tape, scratch, &e), RV_E_NONFINITE, "Hopper-v4");
+    RV_TEST_FAILS(rv_evaluate_episode(env, &net, params, 5, 1000, 3, 0, &tape, scratch, &e), RV_E_NONFINITE,
+                  "Hopper-v4");
     CU_ASSERT_EQUAL(e.total, a.total);
     tear_down();
 }

@@ -19,7 +19,7 @@ static void registry(void)
     }
     spec = NULL;
     RV_TEST_FAILS(rv_env_find("Hoper-v4", &spec), RV_E_CONFIG, "did you mean 'Hopper-v4'?");
-    RV_TEST_FAILS(rv_env_find("", &spec), RV_E_CONFIG, "no environment ''; 'reverie envs list' shows all");
+    RV_TEST_FAILS(rv_env_find("", &spec), RV_E_CONFIG, "no environment ''; 'reverie envs' shows all");
     CU_ASSERT_PTR_NULL(spec);
     rv_env *env = NULL;
     RV_TEST_FAILS(rv_env_create("Pendulum-v0", &env), RV_E_CONFIG, "did you mean 'Pendulum-v1'?");
@@ -85,7 +85,7 @@ static void state_round_trip(const char *name)
     /* bad bytes are refused and leave the environment as it was */
     RV_TEST_FAILS(rv_env_state_load(b, state, n - 1), RV_E_DATA, "a state has");
     double nan = NAN;
-    memcpy(state + 16, &nan, sizeof nan);
+    memcpy(state + 24, &nan, sizeof nan);
     RV_TEST_FAILS(rv_env_state_load(b, state, n), RV_E_DATA, "number 0 is");
     state[8] = 7;
     RV_TEST_FAILS(rv_env_state_load(b, state, n), RV_E_DATA, "running 7");

@@ -115,14 +115,14 @@ static void model_termination(void)
     const unsigned char h_done[] = {0, 1, 0, 1, 1, 0, 1, 1, 0, 1, 0, 0, 1, 1, 1};
     unsigned char done[15];
     memset(done, 9, sizeof done);
-    hopper->terminated(15, h[0], done);
+    hopper->terminated(hopper, 15, h[0], done);
     for (int i = 0; i < 15; i++)
         CU_ASSERT_EQUAL(done[i], h_done[i]);
     const float p[][4] = {{0}, {0, 0.2F}, {0, 0.201F}, {0, -0.201F}, {NAN}, {0, 0, 0, INFINITY}, {9, 0.1F, 99, 99}};
     const unsigned char p_done[] = {0, 0, 1, 1, 1, 1, 0};
     float reward[7];
-    pendulum->terminated(7, p[0], done);
-    pendulum->reward(7, p[0], p[0], p[0], reward);
+    pendulum->terminated(pendulum, 7, p[0], done);
+    pendulum->reward(pendulum, 7, p[0], p[0], p[0], reward);
     for (int i = 0; i < 7; i++) {
         CU_ASSERT_EQUAL(done[i], p_done[i]);
         CU_ASSERT_EQUAL(reward[i], 1);
@@ -160,7 +160,7 @@ static void model_termination_vectors(void)
             continue;
         unsigned char done = 0;
         if (spec->terminated)
-            spec->terminated(1, obs, &done);
+            spec->terminated(spec, 1, obs, &done);
         CU_ASSERT_EQUAL(done, want);
         n_done += done;
         n_checked++;

@@ -67,7 +67,7 @@ static void reward_function(void)
         RV_TEST_OK(rv_env_step(env, &act[t], obs + 3 * (t + 1), &result));
         paid[t] = result.reward;
     }
-    spec->reward(200, obs, act, obs + 3, reward);
+    spec->reward(spec, 200, obs, act, obs + 3, reward);
     RV_TEST_NEAR(200, reward, paid, 1e-6, 1e-6);
     rv_env_destroy(&env);
 }

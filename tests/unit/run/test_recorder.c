@@ -140,7 +140,7 @@ static void ticks_are_written_when_complete(void)
     CU_ASSERT_EQUAL(count_lines(text), 2);
     char *row = strchr(text, '\n') + 1;
     CU_ASSERT(strncmp(text, "tick,step,wall,rollout/ep_rew_mean,", 35) == 0);
-    CU_ASSERT(strncmp(row, "0,250,0.125,,,-7,,", 18) == 0);
+    CU_ASSERT(strncmp(row, "0,250,0.125,,,,,,,,-7,,", 23) == 0);
     int n_commas[2] = {0};
     for (const char *c = text; *c; c++)
         n_commas[c >= row] += *c == ',';
