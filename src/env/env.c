@@ -176,6 +176,19 @@ void rv_env_numbers(rv_env *env, double *out)
     env->task->family->save(env->sim, out);
 }
 
+bool rv_env_pose(const rv_env_task *task, const float *before, const float *obs, double *numbers)
+{
+    if (!task->family->pose)
+        return false;
+    task->family->pose(task, before, obs, numbers);
+    return true;
+}
+
+const struct rv_mujoco_sim *rv_env_mujoco_sim(const rv_env *env)
+{
+    return env->task->family->mujoco ? env->task->family->mujoco(env->sim) : NULL;
+}
+
 bool rv_env_is_running(const rv_env *env)
 {
     return env->is_running;

@@ -21,6 +21,8 @@ typedef struct mujoco_task {
     double v_clip;
     double forward, alive, control_cost;
     bool (*is_terminal)(const double *q, const double *v); /* NULL: never */
+    /** Positions that an observation shows in another way than as they are; NULL: as they are, behind n_hidden. */
+    void (*pose)(const float *obs, double *q);
 } mujoco_task;
 
 typedef struct mujoco {
@@ -107,6 +109,26 @@ static rv_status save(void *sim, double *state)
 static rv_status load(void *sim, const double *state)
 {
     return rv_mujoco_sim_load(&((mujoco *)sim)->sim, state);
+}
+
+/* ---- pictures ---- */
+
+/* hidden positions are the integral of their velocities, which an observation shows behind the visible positions */
+static void pose(const rv_env_task *task, const float *before, const float *obs, double *q)
+{
+    const mujoco_task *more = task->more;
+    int n_shown = task->n_pos - more->n_hidden;
+    for (int i = 0; i < more->n_hidden; i++)
+        q[i] += task->spec.dt * ((double)before[n_shown + i] + (double)obs[n_shown + i]) / 2;
+    for (int i = 0; i < n_shown && !more->pose; i++)
+        q[more->n_hidden + i] = (double)obs[i];
+    if (more->pose)
+        more->pose(obs, q);
+}
+
+static const rv_mujoco_sim *mujoco_sim(const void *sim)
+{
+    return &((const mujoco *)sim)->sim;
 }
 
 /* ---- tasks ---- */
@@ -267,4 +289,6 @@ const rv_env_family rv_env_mujoco = {
     .observe = observe,
     .save = save,
     .load = load,
+    .pose = pose,
+    .mujoco = mujoco_sim,
 };
