@@ -115,7 +115,7 @@ rv_status rv_movie_palette(int width, int height, rv_movie **out)
     command c = {.n_words = 0};
     RV_TRY(create(width, height, &m));
     compose_input(m, 1, &c);
-    add_words(&c, "-filter_threads 1 -vf palettegen=max_colors=255:reserve_transparent=1:stats_mode=full -c:v png -f "
+    add_words(&c, "-filter_threads 1 -vf palettegen=max_colors=64:reserve_transparent=1:stats_mode=full -c:v png -f "
                   "image2pipe /proc/self/fd/1");
     rv_status status = start(m, &c);
     if (status != RV_OK)

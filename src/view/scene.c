@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SKY = 16, TILES = 64, SKY_BYTES = 3 * SKY * SKY * 6, TILE_BYTES = 3 * TILES * TILES, MAX_GEOMS = 4000 };
+enum { SKY = 16, TILES = 256, SKY_BYTES = 3 * SKY * SKY * 6, TILE_BYTES = 3 * TILES * TILES, MAX_GEOMS = 4000 };
 
 /* how the root body may move, which says where to look from */
 typedef enum view_from { FROM_SIDE, FROM_ABOVE, FROM_OBLIQUE } view_from;
@@ -83,7 +83,7 @@ static void add_looks(mjModel *m, looks *l)
     l->tex_adr[1] = SKY_BYTES;
     *l->mat_texid = 1;
     *l->mat_texuniform = 1;
-    l->mat_texrepeat[0] = l->mat_texrepeat[1] = 1;
+    l->mat_texrepeat[0] = l->mat_texrepeat[1] = 0.5F;
     l->mat_rgba[0] = l->mat_rgba[1] = l->mat_rgba[2] = l->mat_rgba[3] = 1;
     m->ntex = 2;
     m->ntexdata = SKY_BYTES + TILE_BYTES;
