@@ -109,6 +109,11 @@ static rv_status load(void *sim, const double *state)
     return rv_mujoco_sim_load(&((mujoco *)sim)->sim, state);
 }
 
+static rv_mujoco_sim *physics(void *sim)
+{
+    return &((mujoco *)sim)->sim;
+}
+
 /* ---- tasks ---- */
 
 static bool inverted_pendulum_is_terminal(const double *q, const double *v)
@@ -267,4 +272,5 @@ const rv_env_family rv_env_mujoco = {
     .observe = observe,
     .save = save,
     .load = load,
+    .physics = physics,
 };
