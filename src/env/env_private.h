@@ -95,4 +95,5 @@ const double *rv_env_observation(const rv_env *env);
 void rv_env_numbers(rv_env *env, double *out);
 
 /* mujoco_models.c: model descriptions (MJCF) */
-extern const char rv_mujoco_inverted_pendulum[], rv_mujoco_hopper[], rv_mujoco_half_cheetah[];
+extern const char rv_mujoco_inverted_pendulum[], rv_mujoco_inverted_double_pendulum[], rv_mujoco_swimmer[],
+    rv_mujoco_hopper[], rv_mujoco_walker[], rv_mujoco_half_cheetah[], rv_mujoco_ant[], rv_mujoco_humanoid[];
