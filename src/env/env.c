@@ -186,7 +186,12 @@ bool rv_env_pose(const rv_env_task *task, const float *before, const float *obs,
 
 const struct rv_mujoco_sim *rv_env_mujoco_sim(const rv_env *env)
 {
-    return env->task->family->mujoco ? env->task->family->mujoco(env->sim) : NULL;
+    return env->task->family->physics ? env->task->family->physics(env->sim) : NULL;
+}
+
+bool rv_env_has_physics(const rv_env_spec *spec)
+{
+    return ((const rv_env_task *)spec)->family->physics != NULL; /* the spec is its row's first member */
 }
 
 bool rv_env_is_running(const rv_env *env)

@@ -9,7 +9,6 @@
 #include "env/env.h"
 
 typedef struct rv_env_family rv_env_family;
-struct rv_mujoco_sim;
 
 /** One row of a family's table; constant. The spec comes first: a pointer to it is one to its task. */
 typedef struct rv_env_task {
@@ -48,6 +47,8 @@ struct rv_env_family {
     /** @param[out] state (n_state) all that the next step depends on */
     rv_status (*save)(void *sim, double *state);
     rv_status (*load)(void *sim, const double *state);
+    /** The simulation of libmujoco behind it, for randomise.h to change. NULL: there is none. */
+    struct rv_mujoco_sim *(*physics)(void *sim);
 
     /* what pictures are made from; NULL where the family has no such thing */
     /** Go on from the numbers of a state, as save gives them, to those that the learner's next observation tells of:
@@ -58,8 +59,6 @@ struct rv_env_family {
     /** The cells of a task on a grid, row by row, in the characters of view/draw_grid.h; the first of the numbers is
      * the cell that the agent is on. NULL for a task that is on none. @param[in] numbers (n_state) of the state */
     const char *(*grid)(const rv_env_task *task, const double *numbers, int *n_rows, int *n_cols);
-    /** The simulation behind it, where that is MuJoCo's. */
-    const struct rv_mujoco_sim *(*mujoco)(const void *sim);
 
     /* a family of users' own environments; NULL for others */
     /** Does this name belong to the family? */
@@ -112,4 +111,5 @@ bool rv_env_pose(const rv_env_task *task, const float *before, const float *obs,
 const struct rv_mujoco_sim *rv_env_mujoco_sim(const rv_env *env);
 
 /* mujoco_models.c: model descriptions (MJCF) */
-extern const char rv_mujoco_inverted_pendulum[], rv_mujoco_hopper[], rv_mujoco_half_cheetah[];
+extern const char rv_mujoco_inverted_pendulum[], rv_mujoco_inverted_double_pendulum[], rv_mujoco_swimmer[],
+    rv_mujoco_hopper[], rv_mujoco_walker[], rv_mujoco_half_cheetah[], rv_mujoco_ant[], rv_mujoco_humanoid[];

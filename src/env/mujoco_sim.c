@@ -144,7 +144,8 @@ static void call_step(void *arg)
     memcpy(sim->data->ctrl, sim->u, (size_t)sim->model->nu * sizeof(double));
     for (int i = 0; i < sim->frame_skip; i++)
         mj_step(sim->model, sim->data);
-    mj_rnePostConstraint(sim->model, sim->data);
+    if (!sim->has_no_contact_forces)
+        mj_rnePostConstraint(sim->model, sim->data);
 }
 
 static rv_status place(rv_mujoco_sim *sim, const double *pos, const double *vel)

@@ -1,7 +1,8 @@
 /* mujoco_sim.h - one simulation of libmujoco 2.2.2: what all MuJoCo tasks share, built-in and users' own.
  *
  * start: mj_resetData, position and velocity, mj_forward.
- * step:  ctrl = u (the library clamps inside the forces only), frame_skip times mj_step, one mj_rnePostConstraint.
+ * step:  ctrl = u (the library clamps inside the forces only), frame_skip times mj_step, one mj_rnePostConstraint
+ * (which fills cfrc_ext and does not alter the motion).
  * The library resets a state that went out of range by itself and only counts a warning: any warning counted since the
  * start is therefore an error here. So is an error inside the library, which would end the process.
  */
@@ -15,7 +16,8 @@ typedef struct rv_mujoco_sim {
     mjModel *model;
     mjData *data;
     int frame_skip;
-    const double *u; /* of the step being made */
+    bool has_no_contact_forces; /* set after init: step leaves out mj_rnePostConstraint, and cfrc_ext stays zero */
+    const double *u;            /* of the step being made */
 } rv_mujoco_sim;
 
 /** Compile a model: its text, or the file of that path where text is NULL (files that it names are found beside it).

@@ -4,7 +4,7 @@
 #include "env/reference.h"
 #include "rv_test.h"
 
-enum { ENV_TEST_MAX = 64 };
+enum { ENV_TEST_MAX = 512 };
 
 /* a file of tests/unit/env/reference replays without any difference */
 static inline void env_test_replay(const char *file, int64_t n_obs_compared)
