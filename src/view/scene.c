@@ -40,8 +40,11 @@ struct rv_scene {
     int width, height;
 };
 
-static const float body_colours[][4] = {
-    {0.85F, 0.42F, 0.16F, 1}, {0.91F, 0.55F, 0.25F, 1}, {0.95F, 0.68F, 0.37F, 1}, {0.97F, 0.79F, 0.52F, 1}};
+enum { SHADES = 4 };
+/* a limb, from the trunk outward; every second limb of a body is in the other colour */
+static const float body_colours[2][SHADES][4] = {
+    {{0.85F, 0.42F, 0.16F, 1}, {0.91F, 0.55F, 0.25F, 1}, {0.95F, 0.68F, 0.37F, 1}, {0.97F, 0.79F, 0.52F, 1}},
+    {{0.22F, 0.45F, 0.62F, 1}, {0.30F, 0.54F, 0.70F, 1}, {0.42F, 0.64F, 0.78F, 1}, {0.58F, 0.75F, 0.86F, 1}}};
 static const float fixed_colour[4] = {0.55F, 0.60F, 0.66F, 1};
 static const unsigned char tone_light[3] = {226, 232, 238}, tone_dark[3] = {200, 210, 220};
 static const unsigned char sky_low[3] = {236, 241, 246}, sky_high[3] = {198, 216, 234};
@@ -109,22 +112,32 @@ static bool is_plain(const mjModel *m, int geom)
     return m->geom_matid[geom] < 0 && rgba[0] == 0.5F && rgba[1] == 0.5F && rgba[2] == 0.5F && rgba[3] == 1;
 }
 
-static int depth_of(const mjModel *m, int body)
+/* is there an odd number of bodies on the same parent before it? */
+static bool is_second(const mjModel *m, int body)
+{
+    bool is_odd = false;
+    for (int i = 1; i < body; i++)
+        is_odd ^= m->body_parentid[i] == m->body_parentid[body];
+    return is_odd;
+}
+
+static const float *colour_of(const mjModel *m, int body)
 {
     int depth = 0;
-    for (; m->body_parentid[body] != 0; body = m->body_parentid[body])
-        depth++;
-    return depth;
+    bool is_other = false;
+    if (body == 0)
+        return fixed_colour;
+    for (; m->body_parentid[body] != 0; body = m->body_parentid[body], depth++)
+        is_other |= is_second(m, body);
+    return body_colours[is_other][depth < SHADES ? depth : SHADES - 1];
 }
 
 static void dress(mjModel *m, looks *l)
 {
     bool is_bare = m->ntex == 0 && m->nmat == 0;
-    int n_colours = (int)(sizeof body_colours / sizeof *body_colours);
     if (is_bare)
         add_looks(m, l);
     for (int i = 0; i < m->ngeom; i++) {
-        int body = m->geom_bodyid[i], depth = body > 0 ? depth_of(m, body) : 0;
         if (!is_plain(m, i))
             continue;
         if (m->geom_type[i] == mjGEOM_PLANE && is_bare) {
@@ -134,9 +147,7 @@ static void dress(mjModel *m, looks *l)
             m->geom_size[3 * i] = m->geom_size[3 * i + 1] = 0;
             m->geom_size[3 * i + 2] = 4;
         } else {
-            memcpy(m->geom_rgba + 4 * i,
-                   body == 0 ? fixed_colour : body_colours[depth < n_colours ? depth : n_colours - 1],
-                   4 * sizeof(float));
+            memcpy(m->geom_rgba + 4 * i, colour_of(m, m->geom_bodyid[i]), 4 * sizeof(float));
         }
     }
 }
@@ -199,7 +210,7 @@ static void choose_view(rv_scene *s)
 /* azimuth: 90 looks along y, so that x points to the right */
 static void aim(rv_scene *s, double aspect)
 {
-    static const double azimuth[] = {90, 90, 125}, elevation[] = {-8, -55, -18}, margin[] = {1.35, 1.5, 1.45};
+    static const double azimuth[] = {90, 90, 125}, elevation[] = {-8, -55, -18}, margin[] = {1.35, 1.5, 1.3};
     const double *half = s->half;
     double wide = s->from == FROM_SIDE ? half[0] : sqrt(half[0] * half[0] + half[1] * half[1]);
     double tall = s->from == FROM_ABOVE ? half[1] : half[2];
@@ -225,7 +236,7 @@ static void add_light(rv_scene *s)
     mjvLight light = {.attenuation = {1, 0, 0},
                       .cutoff = 45,
                       .exponent = 10,
-                      .diffuse = {0.55F, 0.55F, 0.55F},
+                      .diffuse = {0.52F, 0.52F, 0.52F},
                       .specular = {0.25F, 0.25F, 0.25F},
                       .directional = 1,
                       .castshadow = 1};
@@ -284,8 +295,8 @@ static void set_quality(mjModel *m, int width, int height)
     for (int k = 0; k < 3; k++) {
         m->vis.rgba.haze[k] = (float)sky_low[k] / 255;
         if (m->nlight == 0) {
-            m->vis.headlight.ambient[k] = 0.45F;
-            m->vis.headlight.diffuse[k] = 0.22F;
+            m->vis.headlight.ambient[k] = 0.46F;
+            m->vis.headlight.diffuse[k] = 0.1F;
             m->vis.headlight.specular[k] = 0;
         }
     }
