@@ -267,6 +267,7 @@ static rv_status imagine(studio *s, reel *r)
 {
     const rv_foresight_source source = {.shape = &s->ensemble.shape,
                                         .spec = s->spec,
+                                        .known_reward = s->trained.config.model.known_reward,
                                         .n_members = s->ensemble.n_members,
                                         .members = s->ensemble.members,
                                         .n_elites = s->ensemble.n_elites,

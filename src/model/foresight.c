@@ -95,6 +95,11 @@ static void step_ensemble(seer *s, const float *act, int64_t t, rv_foresight *f)
         for (int i = 0; i < s->n_obs; i++)
             next[i] += s->mean[1 + i] / (float)s->source->n_elites;
     }
+    if (s->source->known_reward) {
+        float known = 0;
+        s->source->spec->reward(s->source->spec, 1, obs, act, next, &known);
+        reward = (double)known;
+    }
     f->total[t] = f->total[t - 1] + reward;
 }
 

@@ -21,7 +21,8 @@
 /** What it reads; borrowed. */
 typedef struct rv_foresight_source {
     const rv_member_shape *shape;
-    const rv_env_spec *spec; /* for its termination */
+    const rv_env_spec *spec; /* for its termination and reward */
+    bool known_reward;       /* the return counts the task's own rewards, not the predicted ones */
     int n_members;
     const float *members; /* (n_members, n_published) */
     int n_elites;
