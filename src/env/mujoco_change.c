@@ -118,8 +118,8 @@ rv_status rv_mujoco_change_create(rv_mujoco_sim *sim, double max_delay)
 {
     rv_status status = RV_OK;
     double steps = rint(max_delay / sim->model->opt.timestep);
-    RV_CHECK(steps <= MAX_DELAY, RV_E_CONFIG, "%s: a delay of %g s is %g time steps, more than %d", sim->name, max_delay,
-             steps, (int)MAX_DELAY);
+    RV_CHECK(steps <= MAX_DELAY, RV_E_CONFIG, "%s: a delay of %g s is %g time steps, more than %d", sim->name,
+             max_delay, steps, (int)MAX_DELAY);
     RV_TRY(RV_NEW(sim->change, 1));
     change *c = sim->change;
     c->model = sim->model;
