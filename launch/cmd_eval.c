@@ -125,6 +125,8 @@ static rv_status run_episodes(const rv_config *config, const rv_checkpoint *c, c
     float *scratch = NULL;
     RV_TRY(rv_env_register(&config->env));
     RV_TRY_GOTO(rv_env_create(config->env.name, &env), done);
+    if (config->randomise.in_evaluation)
+        RV_TRY_GOTO(rv_env_randomise(env, &config->randomise), done);
     const rv_env_spec *spec = rv_env_spec_of(env);
     RV_TRY_GOTO(rv_sac_create(&config->policy, spec->n_obs, spec->n_act, (uint64_t)config->root.seed, &sac), done);
     RV_TRY_GOTO(rv_checkpoint_load_unit(c, "learner", show_learner, sac), done);
