@@ -6,7 +6,7 @@
 
 half=150 # real steps, of which some episode is to span the last
 settings=(schedule.total_steps=$((2 * half)) schedule.warmup_steps=100 schedule.updates_per_step=1 model.max_epochs=2
-    rollout.branches=80 rollout.max_disagreement=0 eval.every_steps=$half eval.episodes=1 checkpoint.every_ticks=0)
+    rollout.branches=80 rollout.max_disagreement=0 "eval.every_steps=$half" eval.episodes=1 checkpoint.every_ticks=0)
 
 # begin RUN RANKS KEY=VALUE...: in the background, as $!
 begin() {
@@ -40,8 +40,8 @@ sys.exit(1)
 PY
 }
 
-"$REVERIE" envs list --json >list || fail "envs list"
-mapfile -t tasks < <(python3 -c 'import json; print(*(task["name"] for task in json.load(open("list"))), sep="\n")')
+"$REVERIE" envs list --json >tasks.json || fail "envs list"
+mapfile -t tasks < <(python3 -c 'import json; print(*(task["name"] for task in json.load(open("tasks.json"))), sep="\n")')
 [ ${#tasks[@]} -ge 22 ] || fail "only ${#tasks[@]} tasks are listed"
 [ $# = 0 ] || tasks=("$@")
 for task in "${tasks[@]}"; do
