@@ -176,6 +176,11 @@ void rv_env_numbers(rv_env *env, double *out)
     env->task->family->save(env->sim, out);
 }
 
+bool rv_env_has_physics(const rv_env_spec *spec)
+{
+    return ((const rv_env_task *)spec)->family->physics != NULL; /* the spec is its row's first member */
+}
+
 bool rv_env_is_running(const rv_env *env)
 {
     return env->is_running;

@@ -97,6 +97,9 @@ const rv_env_spec *rv_env_spec_of(const rv_env *env);
  * [alive_low, alive_high]; what is not a number does not. */
 void rv_env_outside(const rv_env_spec *spec, int n, const float *next_obs, unsigned char *done);
 
+/** Does it run on MuJoCo, so that randomise.h can change its physics? spec: as rv_env_find and rv_env_list give it */
+bool rv_env_has_physics(const rv_env_spec *spec);
+
 /** The number in a discrete observation or action of n scores: the first of the largest. */
 int rv_env_choice(int n, const float *scores);
 

@@ -47,6 +47,8 @@ struct rv_env_family {
     /** @param[out] state (n_state) all that the next step depends on */
     rv_status (*save)(void *sim, double *state);
     rv_status (*load)(void *sim, const double *state);
+    /** The simulation of libmujoco behind it, for randomise.h to change. NULL: there is none. */
+    struct rv_mujoco_sim *(*physics)(void *sim);
 
     /* a family of users' own environments; NULL for others */
     /** Does this name belong to the family? */

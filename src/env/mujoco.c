@@ -321,6 +321,11 @@ static rv_status load(void *sim, const double *state)
     return RV_OK;
 }
 
+static rv_mujoco_sim *physics(void *sim)
+{
+    return &((mujoco *)sim)->sim;
+}
+
 /* ---- robots: what tasks with one body share ---- */
 
 static double slider_x(const mjModel *model, const mjData *data)
@@ -655,4 +660,5 @@ const rv_env_family rv_env_mujoco = {
     .observe = observe,
     .save = save,
     .load = load,
+    .physics = physics,
 };
