@@ -21,6 +21,8 @@ rv_status rv_trained_open(const char *run, int n_overrides, char *const *overrid
              t->checkpoint.folder, rv_config_hash(&t->config), (unsigned long long)t->checkpoint.config_hash);
     RV_TRY(rv_env_register(&t->config.env));
     RV_TRY(rv_env_create(t->config.env.name, &t->env));
+    if (t->config.randomise.in_evaluation)
+        RV_TRY(rv_env_randomise(t->env, &t->config.randomise));
     const rv_env_spec *spec = rv_env_spec_of(t->env);
     RV_TRY(rv_sac_create(&t->config.policy, spec->n_obs, spec->n_act, (uint64_t)t->config.root.seed, &t->learner));
     RV_TRY(rv_checkpoint_load_unit(&t->checkpoint, "learner", show_learner, t->learner));

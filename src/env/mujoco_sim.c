@@ -1,6 +1,7 @@
 #include "env/mujoco_sim.h"
 
 #include "base/memory.h"
+#include "env/mujoco_change.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -88,6 +89,7 @@ static void load_model(void *arg)
 
 void rv_mujoco_sim_clear(rv_mujoco_sim *sim)
 {
+    rv_mujoco_change_destroy(sim);
     if (sim->data)
         mj_deleteData(sim->data);
     if (sim->model)
@@ -141,9 +143,13 @@ static void call_forward(void *arg)
 static void call_step(void *arg)
 {
     rv_mujoco_sim *sim = arg;
-    memcpy(sim->data->ctrl, sim->u, (size_t)sim->model->nu * sizeof(double));
-    for (int i = 0; i < sim->frame_skip; i++)
+    size_t n_bytes = (size_t)sim->model->nu * sizeof(double);
+    memcpy(sim->data->ctrl, sim->u, n_bytes);
+    for (int i = 0; i < sim->frame_skip; i++) {
+        if (sim->change)
+            memcpy(sim->data->ctrl, rv_mujoco_change_control(sim, i), n_bytes);
         mj_step(sim->model, sim->data);
+    }
     if (!sim->has_no_contact_forces)
         mj_rnePostConstraint(sim->model, sim->data);
 }
@@ -159,6 +165,8 @@ static rv_status place(rv_mujoco_sim *sim, const double *pos, const double *vel)
 rv_status rv_mujoco_sim_start(rv_mujoco_sim *sim, const double *pos, const double *vel)
 {
     RV_TRY(place(sim, pos, vel));
+    if (sim->change)
+        rv_mujoco_change_start(sim);
     RV_TRY(rv_mujoco_call(sim->name, call_forward, sim));
     return check_warnings(sim);
 }
@@ -166,6 +174,8 @@ rv_status rv_mujoco_sim_start(rv_mujoco_sim *sim, const double *pos, const doubl
 rv_status rv_mujoco_sim_step(rv_mujoco_sim *sim, const double *u)
 {
     sim->u = u;
+    if (sim->change)
+        rv_mujoco_change_push(sim, u);
     RV_TRY(rv_mujoco_call(sim->name, call_step, sim));
     return check_warnings(sim);
 }

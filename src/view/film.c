@@ -116,10 +116,13 @@ static void draw_chart(const rv_film *film, rv_canvas *canvas, rv_box box, int64
 {
     const rv_foresight *f = film->foresight;
     chart c = {film, canvas, {box.x + 44, box.y + 28, box.width - 44 - 16, box.height - 28 - 34}, 0};
-    double largest = 0;
-    for (int64_t i = 0; i < f->n; i++)
+    double largest = 0, highest = 0;
+    for (int64_t i = 0; i < f->n; i++) {
         largest = fmax(largest, f->error[i]);
-    c.top = round_up(fmax(1.1 * largest, 1e-3));
+        highest = fmax(highest, f->high[i]);
+    }
+    /* a member that got lost must not flatten the curve */
+    c.top = round_up(fmax(fmax(1.1 * largest, fmin(highest, 3 * largest)), 1e-3));
     rv_canvas_fill_box(canvas, box, RV_PAPER);
     rv_canvas_text(canvas, box.x + 10, box.y + 14, 11, RV_LEFT, box.width - 20, RV_INK,
                    "error of the imagined state, in standard deviations of the data; band: the members one by one");
@@ -203,8 +206,7 @@ static rv_status draw_tile(const rv_film *film, rv_canvas *canvas, int col, int 
         write_caption(film, canvas, x, y, is_real, t);
     else
         rv_canvas_fill_box(canvas, (rv_box){x, y, film->width, CAPTION}, RV_PAPER);
-    snprintf(text, sizeof text, "step %lld%s%s", (long long)at, at < t ? " (its last)" : "",
-             is_real || at < t ? "" : end_of_imagined(film, t));
+    snprintf(text, sizeof text, "step %lld%s", (long long)at, is_real ? "" : end_of_imagined(film, t));
     if (!film->imagined || col > 0)
         rv_canvas_text(canvas, x + 8, y + CAPTION / 2.0, 12, RV_LEFT, film->width / 2, RV_INK, text);
     snprintf(text, sizeof text, "return %.1f", track->total[at]);

@@ -60,7 +60,9 @@ static void test_exit_codes(void)
 
 static void test_shipped_configs(void)
 {
-    static const char *const names[] = {"pendulum", "inverted_pendulum", "hopper", "half_cheetah"};
+    static const char *const names[] = {
+        "pendulum", "inverted_pendulum", "inverted_double_pendulum", "swimmer", "hopper", "walker2d", "half_cheetah",
+        "ant",      "humanoid"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char line[512];
         snprintf(line, sizeof line, "check %s/../configs/%s.yaml", RV_TEST_DIR, names[i]);
