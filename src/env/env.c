@@ -196,6 +196,19 @@ void rv_env_numbers(rv_env *env, double *out)
     env->task->family->save(env->sim, out);
 }
 
+bool rv_env_pose(const rv_env_task *task, const float *before, const float *obs, double *numbers)
+{
+    if (!task->family->pose)
+        return false;
+    task->family->pose(task, before, obs, numbers);
+    return true;
+}
+
+const struct rv_mujoco_sim *rv_env_mujoco_sim(const rv_env *env)
+{
+    return env->task->family->physics ? env->task->family->physics(env->sim) : NULL;
+}
+
 bool rv_env_has_physics(const rv_env_spec *spec)
 {
     return ((const rv_env_task *)spec)->family->physics != NULL; /* the spec is its row's first member */

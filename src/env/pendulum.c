@@ -87,6 +87,13 @@ static rv_status load(void *sim, const double *state)
     return start(sim, state, state + 1);
 }
 
+static void pose(const rv_env_task *task, const float *before, const float *obs, double *state)
+{
+    (void)task, (void)before;
+    state[0] = atan2((double)obs[1], (double)obs[0]);
+    state[1] = (double)obs[2];
+}
+
 static void reward_model(const rv_env_spec *spec, int n, const float *obs, const float *act, const float *next_obs,
                          float *reward)
 {
@@ -130,4 +137,5 @@ const rv_env_family rv_env_classic = {
     .observe = observe,
     .save = save,
     .load = load,
+    .pose = pose,
 };
