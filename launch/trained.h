@@ -8,7 +8,7 @@
 typedef struct rv_trained {
     rv_config config;
     rv_checkpoint checkpoint;
-    rv_env *env;      /* one of the run's task, before its first episode */
+    rv_env *env;      /* one of the run's task, as evaluation has it, before its first episode */
     rv_sac *learner;  /* learner->actor with learner->params is the policy */
     rv_mlp_tape tape; /* of one row of the policy */
 } rv_trained;
