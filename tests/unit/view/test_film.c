@@ -51,7 +51,7 @@ static void tear_down(rig *r)
 static int count(rv_canvas *c, int y, int height, rv_colour colour)
 {
     int n = 0;
-    for (int j = y; j < y + height; j++)
+    for (int j = y; j < y + height && j < c->height; j++)
         for (int x = 0; x < c->width; x++)
             n += rv_canvas_pixel(c, x, j) == colour;
     return n;
