@@ -1,6 +1,7 @@
 #include "env/mjcf.h"
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "env/env_private.h"
 #include "env/mjcf_terms.h"
@@ -9,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MAX_MODEL_BYTES = 1 << 26 };
+
 /* what all simulations of a task share */
 typedef struct mjcf_task {
     rv_env_task task; /* first: a pointer to it is one to this */
@@ -16,11 +19,12 @@ typedef struct mjcf_task {
     char model[RV_PATH];
     char help[RV_FIELD_STR], note[RV_ERROR_TEXT];
     int frame_skip, n_data; /* a sum over sizes of the model: is it still the one that was described? */
+    double print;           /* a hash of description and model, which a state carries: 52 bits, so a whole number */
     double *act;            /* (2, n_act) the low ends of the action box, then the high ends */
     float *alive;           /* (2, n_obs) */
 } mjcf_task;
 
-/* state: the simulation's, then the observation, then the marks: nothing has to be computed anew */
+/* state: the simulation's, then the observation, the marks, the task's print: nothing has to be computed anew */
 typedef struct mjcf {
     const mjcf_task *task;
     rv_mujoco_sim sim;
@@ -113,7 +117,7 @@ static rv_status set_spec(const rv_env_cfg *cfg, const rv_mjcf_desc *desc, const
         .family = &rv_env_mjcf,
         .n_pos = m->nq,
         .n_vel = m->nv,
-        .n_state = rv_mujoco_sim_n_state(sim) + t->terms.n_obs + t->terms.n_marks,
+        .n_state = rv_mujoco_sim_n_state(sim) + t->terms.n_obs + t->terms.n_marks + 1,
         .cfg = cfg,
     };
     t->n_data = sizes(m);
@@ -132,6 +136,18 @@ static rv_status load_model(const rv_mjcf_desc *desc, mjcf_task *t, rv_mujoco_si
     return status == RV_E_INTERNAL ? rv_raise(RV_E_CONFIG, "%s", rv_error_last()->text) : status;
 }
 
+/* the print of the description's text and the model's file */
+static rv_status set_print(const char *text, size_t n, mjcf_task *t)
+{
+    char *model = NULL;
+    size_t n_model = 0;
+    RV_TRY(rv_file_read(t->model, MAX_MODEL_BYTES, &model, &n_model));
+    const uint64_t hashes[2] = {rv_hash_u64(text, n), rv_hash_u64(model, n_model)};
+    t->print = (double)(rv_hash_u64(hashes, sizeof hashes) >> 12);
+    rv_mem_free(&model);
+    return RV_OK;
+}
+
 static rv_status describe(const rv_env_cfg *cfg, rv_env_task **out)
 {
     rv_status status = RV_OK;
@@ -148,6 +164,7 @@ static rv_status describe(const rv_env_cfg *cfg, rv_env_task **out)
     RV_TRY_GOTO(load_model(desc, t, &sim), done);
     RV_TRY_GOTO(rv_mjcf_terms_init(desc, sim.model, &t->terms), done);
     RV_TRY_GOTO(set_spec(cfg, desc, &sim, t), done);
+    RV_TRY_GOTO(set_print(text, n, t), done);
     *out = task;
     task = NULL;
 done:
@@ -243,6 +260,7 @@ static rv_status save(void *sim, double *state)
     rv_mujoco_sim_save(&m->sim, state);
     memcpy(obs, m->values, (size_t)terms->n_obs * sizeof *obs);
     memcpy(obs + terms->n_obs, m->marks, (size_t)terms->n_marks * sizeof *obs);
+    obs[terms->n_obs + terms->n_marks] = m->task->print;
     return RV_OK;
 }
 
@@ -251,6 +269,10 @@ static rv_status load(void *sim, const double *state)
     mjcf *m = sim;
     const rv_mjcf_terms *terms = &m->task->terms;
     const double *obs = state + rv_mujoco_sim_n_state(&m->sim);
+    RV_CHECK(obs[terms->n_obs + terms->n_marks] == m->task->print, RV_E_DATA,
+             "%s: this state is of another task: the description or '%s' was changed since; put back what it was, or "
+             "begin a new run",
+             m->task->task.spec.name, m->task->model);
     RV_TRY(rv_mujoco_sim_load(&m->sim, state));
     memcpy(m->values, obs, (size_t)terms->n_obs * sizeof *obs);
     memcpy(m->marks, obs + terms->n_obs, (size_t)terms->n_marks * sizeof *obs);

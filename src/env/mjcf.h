@@ -86,6 +86,8 @@
  * The reward is learned by the model of the environment (rv_env_spec.reward is NULL). Imagined branches end by the same
  * conditions as far as their numbers are observed: entries without clip, or with one beyond the range. For others the
  * run warns at its start (rv_env_spec.note).
+ * Description and model must be there on every host. A state is of both files as they were: a resume refuses others
+ * (files that the model names in turn are not looked at).
  * A free joint's noise is added to its quaternion too, which the library then normalises. A keyframe's activations and
  * controls are not used. Joint names of the model that this file uses: printable, without quotes.
  */

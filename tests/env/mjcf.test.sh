@@ -49,6 +49,13 @@ assert sum(r["episode/length"] for r in rows if r["role"] == "episode") < 1000
 PY
 "$REVERIE" train --resume cut schedule.total_steps=2000 -n 1 >cut.again.log 2>&1 || fail "resume: $(cat cut.again.log)"
 same cut one
+# but not with another reward
+sed -i 's/alive: 0.5/alive: 0.25/' configs/own/mjcf/beam.yaml
+got=0
+"$REVERIE" train --resume cut schedule.total_steps=2500 -n 1 >cut.other.log 2>&1 || got=$?
+[ $got = 65 ] || bad "resume of another task: exit code $got: $(cat cut.other.log)"
+grep -q 'this state is of another task' cut.other.log || bad "resume of another task: $(cat cut.other.log)"
+sed -i 's/alive: 0.25/alive: 0.5/' configs/own/mjcf/beam.yaml
 
 # a description with something wrong in it: exit code 78, and where it is
 refused() { # NAME CODE TEXT SED...: the example's description after this change

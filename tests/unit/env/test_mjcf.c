@@ -592,6 +592,22 @@ static void small_matters(void)
     RV_TEST_OK(know(MODEL PLAIN, ARM(""), &cfg));
     put("m.xml", ball_xml);
     RV_TEST_FAILS(rv_env_create(cfg.name, &env), RV_E_CONFIG, "was changed while the run began");
+    /* a state is of its description and its model */
+    unsigned char state[4096];
+    env = make(MODEL PLAIN, ARM(""));
+    reset(env, 0, NULL);
+    rv_env_state_save(env, state);
+    size_t n = rv_env_state_size(env);
+    RV_TEST_OK(rv_env_state_load(env, state, n));
+    rv_env_destroy(&env);
+    static const char *const others[][2] = {{MODEL PLAIN "- constant: 2\n", ARM("")},
+                                            {MODEL PLAIN, ARM("<option><flag gravity='disable'/></option>")}};
+    for (int k = 0; k < 2; k++) {
+        env = make(others[k][0], others[k][1]);
+        RV_TEST_FAILS(rv_env_state_load(env, state, n), RV_E_DATA, "this state is of another task");
+        CU_ASSERT_FALSE(rv_env_is_running(env));
+        rv_env_destroy(&env);
+    }
     env = make(everything, ARM(""));
     reset(env, 0, NULL);
     int64_t calls = rv_mem_calls();
