@@ -279,6 +279,11 @@ static rv_status load(void *sim, const double *state)
     return RV_OK;
 }
 
+static rv_mujoco_sim *physics(void *sim)
+{
+    return &((mjcf *)sim)->sim;
+}
+
 const rv_env_family rv_env_mjcf = {
     .name = "mjcf",
     .create = create,
@@ -289,6 +294,7 @@ const rv_env_family rv_env_mjcf = {
     .observe = observe,
     .save = save,
     .load = load,
+    .physics = physics,
     .claims = claims,
     .describe = describe,
     .forget = forget,
