@@ -181,26 +181,39 @@ static rv_status parse_columns(parser *p, rv_reference *r)
     return RV_OK;
 }
 
-static rv_status parse_row(parser *p, rv_reference *r, double *row)
+/* what the number in column c of a row must be */
+static rv_status check_number(parser *p, const char *where, const rv_reference *r, const double *row, int c)
 {
-    for (int c = 0; c < r->n_cols; c++) {
+    const double *last = r->n_rows > 0 ? rv_reference_row(r, r->n_rows - 1) : NULL;
+    double x = row[c];
+    if (c == r->group[RV_REFERENCE_TIME].first && (last ? x != last[c] + 1 : x != 0 && x != 1))
+        return FAIL(p, where, "expected t to count up by one from 0 or 1, got %.17g", x);
+    if (c == r->group[RV_REFERENCE_TERMINATED].first && x != 0 && x != 1)
+        return FAIL(p, where, "expected terminated to be 0 or 1, got %.17g", x);
+    if (r->group[RV_REFERENCE_MODEL_DONE].n && c == r->group[RV_REFERENCE_MODEL_DONE].first && x != 0 && x != 1 &&
+        x != -1)
+        return FAIL(p, where, "expected mbpo_done to be -1, 0 or 1, got %.17g", x);
+    return RV_OK;
+}
+
+static rv_status parse_row(parser *p, rv_reference *r)
+{
+    double *row = r->values + r->at[r->n_rows];
+    int n_least = r->group[RV_REFERENCE_ACTION].first + r->group[RV_REFERENCE_ACTION].n, c = 0;
+    for (;;) {
         const char *where = p->at;
         RV_TRY(parse_number(p, &row[c]));
-        bool is_last = c == r->n_cols - 1;
-        double x = row[c];
-        if (at_line_end(p) != is_last)
-            return FAIL(p, p->at, "expected %d columns, got %s", r->n_cols, is_last ? "more" : "fewer");
-        if (c == r->group[RV_REFERENCE_TIME].first && (r->n_rows > 0 ? x != row[c - r->n_cols] + 1 : x != 0 && x != 1))
-            return FAIL(p, where, "expected t to count up by one from 0 or 1, got %.17g", x);
-        if (c == r->group[RV_REFERENCE_TERMINATED].first && x != 0 && x != 1)
-            return FAIL(p, where, "expected terminated to be 0 or 1, got %.17g", x);
-        if (r->group[RV_REFERENCE_MODEL_DONE].n && c == r->group[RV_REFERENCE_MODEL_DONE].first && x != 0 && x != 1 &&
-            x != -1)
-            return FAIL(p, where, "expected mbpo_done to be -1, 0 or 1, got %.17g", x);
-        if (!is_last)
-            p->at++;
+        RV_TRY(check_number(p, where, r, row, c));
+        c++;
+        if (at_line_end(p) || c == r->n_cols)
+            break;
+        p->at++;
     }
+    if (!at_line_end(p) || (c != r->n_cols && c != n_least))
+        return FAIL(p, p->at, "expected %d columns, or the first %d, got %s", r->n_cols, n_least,
+                    at_line_end(p) ? "fewer" : "more");
     r->n_rows++;
+    r->at[r->n_rows] = r->at[r->n_rows - 1] + (size_t)c;
     return RV_OK;
 }
 
@@ -214,11 +227,16 @@ static rv_status parse_all(parser *p, size_t n, rv_reference *r)
     RV_TRY(parse_columns(p, r));
     r->first_line = p->line;
     RV_TRY(RV_NEW(r->values, n / 2 + 1 + (size_t)r->n_cols));
-    for (; p->at < p->end; next_line(p))
-        RV_TRY(parse_row(p, r, r->values + r->n_rows * r->n_cols));
+    RV_TRY(RV_NEW(r->at, n / 2 + 2));
+    int64_t n_whole = 0;
+    for (; p->at < p->end; next_line(p)) {
+        RV_TRY(parse_row(p, r));
+        n_whole += rv_reference_given(r, r->n_rows - 1) == r->n_cols;
+    }
     int64_t n_steps = r->n_rows - (r->n_rows > 0 && r->values[r->group[RV_REFERENCE_TIME].first] == 0);
-    if (n_steps < 1)
-        return FAIL(p, p->at, "expected at least one step, got %s", "the end of the file");
+    if (n_steps < 1 || n_whole < 1)
+        return FAIL(p, p->at, "expected at least one %s, got the end of the file",
+                    n_steps < 1 ? "step" : "row of all columns");
     return RV_OK;
 }
 
@@ -253,6 +271,7 @@ void rv_reference_destroy(rv_reference **reference)
         return;
     rv_mem_free(&(*reference)->start);
     rv_mem_free(&(*reference)->values);
+    rv_mem_free(&(*reference)->at);
     rv_mem_free(reference);
 }
 
@@ -267,11 +286,15 @@ typedef struct replay {
     rv_reference_report report;
 } replay;
 
+/* compare with number i of the group, where the row has it */
 static void compare_one(replay *a, rv_reference_group g, int64_t row, int i, double got)
 {
     const rv_reference *r = a->r;
     rv_reference_match *m = &a->report.match[g];
-    double expected = r->values[row * r->n_cols + r->group[g].first + i];
+    if (i >= r->group[g].n || r->group[g].first + i >= rv_reference_given(r, row))
+        return;
+    const double *values = rv_reference_row(r, row);
+    double expected = values[r->group[g].first + i];
     double difference = fabs(got - expected);
     bool is_equal = g == RV_REFERENCE_REWARD ? difference <= RV_REFERENCE_REWARD_TOLERANCE * fabs(expected)
                                              : memcmp(&got, &expected, sizeof got) == 0;
@@ -282,7 +305,7 @@ static void compare_one(replay *a, rv_reference_group g, int64_t row, int i, dou
     if (is_equal || !m->is_equal)
         return;
     m->is_equal = false;
-    m->t = (int64_t)r->values[row * r->n_cols];
+    m->t = (int64_t)values[r->group[RV_REFERENCE_TIME].first];
     m->line = r->first_line + row;
     if (groups[g].is_numbered)
         snprintf(m->column, sizeof m->column, "%s%d", groups[g].column, i);
@@ -292,24 +315,36 @@ static void compare_one(replay *a, rv_reference_group g, int64_t row, int i, dou
     m->got = got;
 }
 
-static void compare_row(replay *a, int64_t row, const rv_env_step_result *step)
+/* an observation as the learner sees it */
+static void as_learned(const rv_env_spec *spec, const double *raw, float *obs)
+{
+    for (int i = 0; i < spec->n_obs; i++)
+        obs[i] = spec->n_states ? i == (int)raw[0] : (float)raw[i];
+}
+
+static void compare_model_done(replay *a, int64_t row)
 {
     const rv_reference *r = a->r;
     const rv_env_spec *spec = &a->task->spec;
+    unsigned char done = 0;
+    if (!r->group[RV_REFERENCE_MODEL_DONE].n || rv_reference_row(r, row)[r->group[RV_REFERENCE_MODEL_DONE].first] < 0)
+        return;
+    if (spec->terminated) {
+        as_learned(spec, rv_env_observation(a->env), a->obs);
+        spec->terminated(spec, 1, a->obs, &done);
+    }
+    compare_one(a, RV_REFERENCE_MODEL_DONE, row, 0, done);
+}
+
+static void compare_row(replay *a, int64_t row, const rv_env_step_result *step)
+{
+    const rv_reference *r = a->r;
     const double *obs = rv_env_observation(a->env);
     compare_one(a, RV_REFERENCE_TERMINATED, row, 0, step->terminated);
     compare_one(a, RV_REFERENCE_REWARD, row, 0, step->reward);
-    for (int i = 0; i < rv_env_raw_obs(spec); i++) {
+    compare_model_done(a, row);
+    for (int i = 0; i < r->group[RV_REFERENCE_OBS].n; i++)
         compare_one(a, RV_REFERENCE_OBS, row, i, obs[i]);
-        a->obs[i] = (float)obs[i];
-    }
-    if (r->group[RV_REFERENCE_MODEL_DONE].n &&
-        r->values[row * r->n_cols + r->group[RV_REFERENCE_MODEL_DONE].first] >= 0) {
-        unsigned char done = 0;
-        if (spec->terminated)
-            spec->terminated(spec, 1, a->obs, &done);
-        compare_one(a, RV_REFERENCE_MODEL_DONE, row, 0, done);
-    }
     rv_env_numbers(a->env, a->state);
     for (int i = 0; i < r->group[RV_REFERENCE_POS].n; i++)
         compare_one(a, RV_REFERENCE_POS, row, i, a->state[i]);
@@ -343,7 +378,7 @@ static rv_status run(replay *a)
     if (r->values[0] == 0)
         compare_row(a, row++, &step);
     for (; row < r->n_rows; row++) {
-        RV_TRY(rv_env_step_raw(a->env, r->values + row * r->n_cols + r->group[RV_REFERENCE_ACTION].first, &step));
+        RV_TRY(rv_env_step_raw(a->env, rv_reference_row(r, row) + r->group[RV_REFERENCE_ACTION].first, &step));
         a->report.n_steps++;
         compare_row(a, row, &step);
     }

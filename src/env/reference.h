@@ -7,6 +7,8 @@
  *   # ...                       further notes
  *   t,terminated[,mbpo_done],reward,a0..,o0..,{q0..,v0.. | s0..}
  *   rows: t counts up by one from 0 (the start; action and reward 0) or from 1
+ * A row may end behind its actions: what is not given is not compared. So a long file can be kept small
+ * (tests/unit/env/reference/thin).
  * terminated is 0 or 1; mbpo_done, the task's termination inside a learned model, is 0, 1 or -1 (none). a: action in
  * actuator units; o: observation after the step; q, v: position and velocity; s: position, then velocity.
  */
@@ -40,8 +42,19 @@ typedef struct rv_reference {
     struct {
         int first, n; /* columns; n = 0: not in this file */
     } group[RV_REFERENCE_N_GROUPS];
-    double *values; /* (n_rows, n_cols) */
+    double *values; /* row after row */
+    size_t *at;     /* (n_rows + 1) where in values a row begins; it ends where the next one begins */
 } rv_reference;
+
+/** The numbers of a row, and how many columns are given: all, or those up to the last action. */
+static inline double *rv_reference_row(const rv_reference *r, int64_t row)
+{
+    return r->values + r->at[row];
+}
+static inline int rv_reference_given(const rv_reference *r, int64_t row)
+{
+    return (int)(r->at[row + 1] - r->at[row]);
+}
 
 /** What the comparison of one group of columns found. */
 typedef struct rv_reference_match {

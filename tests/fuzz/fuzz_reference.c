@@ -16,8 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         int n = 0;
         for (int g = 0; g < RV_REFERENCE_N_GROUPS; g++)
             n += r->group[g].n;
-        if (n != r->n_cols || r->n_rows < 1 ||
-            r->values[r->n_rows * r->n_cols - 1] != r->values[r->n_rows * r->n_cols - 1])
+        double last = rv_reference_row(r, r->n_rows)[-1];
+        if (n != r->n_cols || r->n_rows < 1 || rv_reference_given(r, r->n_rows - 1) < 4 || last != last)
             __builtin_trap();
     }
     rv_reference_destroy(&r);

@@ -67,8 +67,11 @@ static void refuses(void)
         {head, columns, "1,0,1e999,0,1,0,0,0.5,0\n", "f.csv:5:5: expected a finite number"},
         {head, columns, "1,0, 1,0,1,0,0,0.5,0\n", "f.csv:5:5: expected a finite number"},
         {head, columns, "1,0,1.2.3,0,1,0,0,0.5,0\n", "f.csv:5:5: expected a finite number"},
-        {head, columns, "1,0,0,0,1,0,0,0.5\n", "f.csv:5:18: expected 9 columns, got fewer"},
-        {head, columns, "1,0,0,0,1,0,0,0.5,0,7\n", "f.csv:5:20: expected 9 columns, got more"},
+        {head, columns, "1,0,0,0,1,0,0,0.5\n", "f.csv:5:18: expected 9 columns, or the first 4, got fewer"},
+        {head, columns, "1,0,0,0,1,0,0,0.5,0,7\n", "f.csv:5:20: expected 9 columns, or the first 4, got more"},
+        {head, columns, "1,0,0\n", "f.csv:5:6: expected 9 columns, or the first 4, got fewer"},
+        {head, columns, "1,0,0,0,\n", "f.csv:5:9: expected a finite number, got ''"},
+        {head, columns, "1,0,0,0\n2,0,0,0", "f.csv:7:1: expected at least one row of all columns, got the end"},
         {head, columns, "1,0,0,0,1,0,0,0.5,0\n\n", "f.csv:6:1: expected a finite number, got ''"},
         {head, columns, "1,0,0,0,1,0,0,0.5,0\r\n", "f.csv:5:19: expected a finite number"},
     };
@@ -83,6 +86,33 @@ static void refuses(void)
     RV_TEST_FAILS(rv_reference_parse("f.csv", with_nul, sizeof with_nul - 1, &r), RV_E_DATA, "f.csv:3:1");
     RV_TEST_FAILS(rv_reference_read("/does/not/exist.csv", &r), RV_E_NOINPUT, "/does/not/exist.csv");
     CU_ASSERT_EQUAL(rv_mem_blocks(), blocks);
+}
+
+/* rows that end behind their actions are applied, and compared as far as they go */
+static void short_rows(void)
+{
+    static const char start[] = "# env=Pendulum-v1\n# init_state=0,0\n";
+    rv_reference *r = NULL;
+    rv_reference_report report;
+    RV_TEST_OK(parse(start, columns, "1,0,0,0\n2,0,-1,0\n3,0,0,0,1,0,0,0,0", &r));
+    CU_ASSERT_EQUAL(r->n_rows, 3);
+    CU_ASSERT_EQUAL(rv_reference_given(r, 1), 4);
+    CU_ASSERT_EQUAL(rv_reference_given(r, 2), 9);
+    CU_ASSERT_EQUAL(rv_reference_row(r, 1)[2], -1);
+    CU_ASSERT_EQUAL(rv_reference_row(r, 2)[4], 1);
+    RV_TEST_OK(rv_reference_replay(r, &report));
+    CU_ASSERT_EQUAL(report.n_steps, 3);
+    CU_ASSERT_EQUAL(report.match[RV_REFERENCE_TERMINATED].n_compared, 3);
+    CU_ASSERT_EQUAL(report.match[RV_REFERENCE_OBS].n_compared, 3);
+    CU_ASSERT(report.match[RV_REFERENCE_OBS].is_equal && report.match[RV_REFERENCE_STATE].is_equal);
+    CU_ASSERT(!report.match[RV_REFERENCE_REWARD].is_equal && report.match[RV_REFERENCE_REWARD].t == 2);
+    CU_ASSERT_EQUAL(report.match[RV_REFERENCE_REWARD].line, 5);
+    rv_reference_destroy(&r);
+    /* the action of a short row counts */
+    RV_TEST_OK(parse(start, columns, "1,0,0,1\n2,0,0,0,1,0,0,0,0", &r));
+    RV_TEST_OK(rv_reference_replay(r, &report));
+    CU_ASSERT(!report.match[RV_REFERENCE_OBS].is_equal && report.match[RV_REFERENCE_OBS].t == 2);
+    rv_reference_destroy(&r);
 }
 
 /* one number of a good file changed: found in that group, at that row and column, and in no other */
@@ -105,7 +135,7 @@ static void finds_a_difference(void)
     RV_TEST_OK(rv_reference_read(RV_TEST_DIR "/unit/env/reference/Hopper-v4.sin.csv", &r));
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         rv_reference_report report;
-        double *x = &r->values[cases[k].t * r->n_cols + r->group[cases[k].group].first + cases[k].i];
+        double *x = &rv_reference_row(r, cases[k].t)[r->group[cases[k].group].first + cases[k].i];
         double old = *x;
         bool is_flag = cases[k].change == 1;
         *x = is_flag ? 1 - old : old * (1 + cases[k].change);
@@ -135,7 +165,7 @@ static void finds_a_difference(void)
     CU_ASSERT(!report.is_equal && report.match[RV_REFERENCE_OBS].t == 0);
     CU_ASSERT(report.match[RV_REFERENCE_POS].largest > 1e-9);
     r->start[2] -= 1e-9;
-    r->values[20 * r->n_cols + r->group[RV_REFERENCE_ACTION].first] += 1e-6;
+    rv_reference_row(r, 20)[r->group[RV_REFERENCE_ACTION].first] += 1e-6;
     RV_TEST_OK(rv_reference_replay(r, &report));
     CU_ASSERT(!report.is_equal && report.match[RV_REFERENCE_OBS].t == 20);
     rv_reference_destroy(&r);
@@ -154,5 +184,5 @@ static void fits_the_task(void)
     rv_reference_destroy(&r);
 }
 
-RV_TEST_MAIN("reference", {"reads", reads}, {"refuses", refuses}, {"finds a difference", finds_a_difference},
-             {"fits the task", fits_the_task})
+RV_TEST_MAIN("reference", {"reads", reads}, {"refuses", refuses}, {"short rows", short_rows},
+             {"finds a difference", finds_a_difference}, {"fits the task", fits_the_task})
