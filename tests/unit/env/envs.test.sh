@@ -21,8 +21,8 @@ expect 0 "HalfCheetah-v4" list
 expect 0 '"name": "Hopper-v4"' list --json
 expect 0 "examples:" --help
 expect 0 "examples:" replay --help
-for file in "$SOURCE"/tests/unit/env/reference/*-v[14].sin.csv; do
-    expect 0 "200 steps" replay "$file"
+for file in "$SOURCE"/tests/unit/env/reference/{*.sin,traj_*}.csv; do
+    expect 0 " steps" replay "$file"
 done
 expect 0 '"equal": true' replay "$good" --json
 # one digit of one number of row t=42
