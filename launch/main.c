@@ -14,7 +14,7 @@ static const struct {
     {"plot", "draw the learning curves of runs", rv_cmd_plot},
     {"watch", "follow the live metrics of a run", rv_cmd_watch},
     {"config", "show, check and explain settings", rv_cmd_config},
-    {"envs", "list environments, replay reference trajectories", rv_cmd_envs},
+    {"envs", "list, show and check environments, replay reference trajectories", rv_cmd_envs},
     {"layout", "show which rank would do what", rv_cmd_layout},
     {"ledger", "show where the time of each rank went", rv_cmd_ledger},
     {"hash", "hash every unit of a run, to compare runs", rv_cmd_hash},

@@ -93,9 +93,5 @@ const double *rv_env_observation(const rv_env *env);
 /** Position and velocity. @param[out] out (n_state); the first n_pos + n_vel are those */
 void rv_env_numbers(rv_env *env, double *out);
 
-/** Call into libmujoco so that an error inside it comes back as a status instead of ending the process.
- * @return RV_OK; RV_E_INTERNAL "<what>: mujoco: <its text>" */
-rv_status rv_mujoco_call(const char *what, void (*call)(void *), void *arg);
-
 /* mujoco_models.c: model descriptions (MJCF) */
 extern const char rv_mujoco_inverted_pendulum[], rv_mujoco_hopper[], rv_mujoco_half_cheetah[];

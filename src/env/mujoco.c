@@ -1,21 +1,14 @@
 /* mujoco.c - the MuJoCo tasks of Gymnasium (v4) on libmujoco 2.2.2. Copy a row of the tables below to add a task.
  *
- * reset: mj_resetData, position and velocity, mj_forward.
- * step:  ctrl = u (the library clamps inside the forces only), frame_skip times mj_step, one mj_rnePostConstraint.
  * With position q, velocity v, primes after the step and dt = timestep frame_skip:
  *   observation  q[n_hidden..], then v clipped to +-v_clip
  *   reward       forward (q0' - q0) / dt + alive - control_cost |u|^2, also on the step that terminates
- * The library resets a state that went out of range by itself and only counts a warning: any warning counted since the
- * start is therefore an error here.
  */
 #include "base/memory.h"
 #include "env/env_private.h"
+#include "env/mujoco_sim.h"
 
 #include <math.h>
-#include <mujoco/mujoco.h>
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdio.h>
 #include <string.h>
 
 typedef struct mujoco_task {
@@ -33,94 +26,13 @@ typedef struct mujoco_task {
 typedef struct mujoco {
     const rv_env_task *task;
     const mujoco_task *more;
-    mjModel *model;
-    mjData *data;
-    const double *u; /* of the step being made */
+    rv_mujoco_sim sim;
 } mujoco;
-
-/* ---- errors and warnings of the library ---- */
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static _Thread_local jmp_buf *escape;
-static _Thread_local char message[256];
-
-static void on_warning(const char *text)
-{
-    snprintf(message, sizeof message, "%.255s", text);
-    for (char *c = message; *c; c++)
-        if (*c == '\n')
-            *c = ' ';
-}
-
-/* the library must not go on after an error: leave it */
-static void on_error(const char *text)
-{
-    on_warning(text);
-    if (escape)
-        longjmp(*escape, 1);
-}
-
-static void set_handlers(void)
-{
-    mju_user_warning = on_warning;
-    mju_user_error = on_error;
-}
-
-rv_status rv_mujoco_call(const char *what, void (*call)(void *), void *arg)
-{
-    jmp_buf here;
-    pthread_once(&once, set_handlers);
-    if (setjmp(here) != 0) {
-        escape = NULL;
-        return rv_raise(RV_E_INTERNAL, "%s: mujoco: %s", what, message);
-    }
-    escape = &here;
-    call(arg);
-    escape = NULL;
-    return RV_OK;
-}
-
-static rv_status check_warnings(const mujoco *m)
-{
-    const mjWarningStat *warning = m->data->warning;
-    bool is_bad = warning[mjWARN_BADQPOS].number || warning[mjWARN_BADQVEL].number || warning[mjWARN_BADQACC].number ||
-                  warning[mjWARN_BADCTRL].number;
-    RV_CHECK(!is_bad, RV_E_NONFINITE, "%s: the simulation went out of range: %s", m->task->spec.name, message);
-    for (int i = 0; i < mjNWARNING; i++)
-        RV_CHECK(warning[i].number == 0, RV_E_INTERNAL, "%s: mujoco: %s", m->task->spec.name, message);
-    return RV_OK;
-}
-
-/* ---- life ---- */
-
-typedef struct load_job {
-    const mujoco_task *more;
-    mjVFS *vfs;
-    mjModel *model;
-    mjData *data;
-    char error[256];
-} load_job;
-
-static void load_model(void *arg)
-{
-    load_job *job = arg;
-    size_t n = strlen(job->more->xml);
-    mj_defaultVFS(job->vfs);
-    if (mj_makeEmptyFileVFS(job->vfs, "model.xml", (int)n) != 0)
-        return;
-    memcpy(job->vfs->filedata[0], job->more->xml, n);
-    job->model = mj_loadXML("model.xml", job->vfs, job->error, (int)sizeof job->error);
-    if (job->model)
-        job->data = mj_makeData(job->model);
-}
 
 static void destroy(void **sim)
 {
     mujoco *m = *sim;
-    if (m->data)
-        mj_deleteData(m->data);
-    if (m->model)
-        mj_deleteModel(m->model);
+    rv_mujoco_sim_clear(&m->sim);
     rv_mem_free(sim);
 }
 
@@ -129,35 +41,21 @@ static rv_status create(const rv_env_task *task, void **sim_out)
     rv_status status = RV_OK;
     void *sim = NULL;
     mujoco *m = NULL;
-    load_job job = {.more = task->more};
-    RV_CHECK(mj_version() == mjVERSION_HEADER, RV_E_UNAVAILABLE, "%s needs libmujoco %d, this one is %d",
-             task->spec.name, mjVERSION_HEADER, mj_version());
     RV_TRY(rv_mem_alloc(1, sizeof *m, &sim));
     m = sim;
     m->task = task;
     m->more = task->more;
-    RV_TRY_GOTO(RV_NEW(job.vfs, 1), fail); /* 2 MB: not for the stack */
-    status = rv_mujoco_call(task->spec.name, load_model, &job);
-    mj_deleteVFS(job.vfs);
-    m->model = job.model;
-    m->data = job.data;
-    if (status != RV_OK)
-        goto fail;
-    RV_CHECK_GOTO(m->model, RV_E_INTERNAL, fail, "%s: the model does not compile: %s", task->spec.name, job.error);
-    RV_CHECK_GOTO(m->data, RV_E_NOMEM, fail, "%s: no memory for the simulation", task->spec.name);
-    RV_CHECK_GOTO(m->model->nq == task->n_pos && m->model->nv == task->n_vel && m->model->nu == task->spec.n_act,
-                  RV_E_INTERNAL, fail, "%s: the model has %d positions, %d velocities and %d actuators",
-                  task->spec.name, m->model->nq, m->model->nv, m->model->nu);
-    rv_mem_free(&job.vfs);
+    RV_TRY_GOTO(rv_mujoco_sim_init(task->spec.name, NULL, m->more->xml, m->more->frame_skip, &m->sim), fail);
+    const mjModel *model = m->sim.model;
+    RV_CHECK_GOTO(model->nq == task->n_pos && model->nv == task->n_vel && model->nu == task->spec.n_act, RV_E_INTERNAL,
+                  fail, "%s: the model has %d positions, %d velocities and %d actuators", task->spec.name, model->nq,
+                  model->nv, model->nu);
     *sim_out = sim;
     return RV_OK;
 fail:
-    rv_mem_free(&job.vfs);
     destroy(&sim);
     return status;
 }
-
-/* ---- episodes ---- */
 
 static void draw(const void *sim, rv_rng *rng, int64_t age, double *pos, double *vel)
 {
@@ -165,61 +63,28 @@ static void draw(const void *sim, rv_rng *rng, int64_t age, double *pos, double 
     const mujoco *m = sim;
     const mujoco_task *more = m->more;
     for (int i = 0; i < m->task->n_pos; i++)
-        pos[i] = m->model->qpos0[i] + more->pos_noise * (2 * rv_rng_uniform(rng) - 1);
+        pos[i] = m->sim.model->qpos0[i] + more->pos_noise * (2 * rv_rng_uniform(rng) - 1);
     for (int i = 0; i < m->task->n_vel; i++)
         vel[i] = more->vel_noise * (more->is_vel_normal ? rv_rng_normal(rng) : 2 * rv_rng_uniform(rng) - 1);
 }
 
-static void call_reset(void *sim)
-{
-    mujoco *m = sim;
-    mj_resetData(m->model, m->data);
-}
-
-static void call_forward(void *sim)
-{
-    mujoco *m = sim;
-    mj_forward(m->model, m->data);
-}
-
-static void call_step(void *sim)
-{
-    mujoco *m = sim;
-    memcpy(m->data->ctrl, m->u, (size_t)m->model->nu * sizeof(double));
-    for (int i = 0; i < m->more->frame_skip; i++)
-        mj_step(m->model, m->data);
-    mj_rnePostConstraint(m->model, m->data);
-}
-
-static rv_status place(mujoco *m, const double *pos, const double *vel)
-{
-    RV_TRY(rv_mujoco_call(m->task->spec.name, call_reset, m));
-    memcpy(m->data->qpos, pos, (size_t)m->task->n_pos * sizeof(double));
-    memcpy(m->data->qvel, vel, (size_t)m->task->n_vel * sizeof(double));
-    return RV_OK;
-}
-
 static rv_status start(void *sim, const double *pos, const double *vel)
 {
-    mujoco *m = sim;
-    RV_TRY(place(m, pos, vel));
-    RV_TRY(rv_mujoco_call(m->task->spec.name, call_forward, m));
-    return check_warnings(m);
+    return rv_mujoco_sim_start(&((mujoco *)sim)->sim, pos, vel);
 }
 
 static rv_status step(void *sim, const double *u, rv_env_step_result *out)
 {
     mujoco *m = sim;
     const mujoco_task *more = m->more;
-    double before = m->data->qpos[0], cost = 0;
-    m->u = u;
-    RV_TRY(rv_mujoco_call(m->task->spec.name, call_step, m));
-    RV_TRY(check_warnings(m));
-    for (int i = 0; i < m->model->nu; i++)
+    const mjData *data = m->sim.data;
+    double before = data->qpos[0], cost = 0;
+    RV_TRY(rv_mujoco_sim_step(&m->sim, u));
+    for (int i = 0; i < m->sim.model->nu; i++)
         cost += u[i] * u[i];
-    double speed = (m->data->qpos[0] - before) / (m->model->opt.timestep * more->frame_skip);
+    double speed = (data->qpos[0] - before) / (m->sim.model->opt.timestep * more->frame_skip);
     out->reward = more->forward * speed + more->alive - more->control_cost * cost;
-    out->terminated = more->is_terminal && more->is_terminal(m->data->qpos, m->data->qvel);
+    out->terminated = more->is_terminal && more->is_terminal(data->qpos, data->qvel);
     return RV_OK;
 }
 
@@ -228,31 +93,20 @@ static void observe(const void *sim, double *obs)
     const mujoco *m = sim;
     int n = m->task->n_pos - m->more->n_hidden;
     double limit = m->more->v_clip;
-    memcpy(obs, m->data->qpos + m->more->n_hidden, (size_t)n * sizeof(double));
+    memcpy(obs, m->sim.data->qpos + m->more->n_hidden, (size_t)n * sizeof(double));
     for (int i = 0; i < m->task->n_vel; i++)
-        obs[n + i] = rv_env_clip(m->data->qvel[i], -limit, limit);
+        obs[n + i] = rv_env_clip(m->sim.data->qvel[i], -limit, limit);
 }
 
-/* position, velocity, the acceleration that warm-starts the constraint solver, time */
 static rv_status save(void *sim, double *state)
 {
-    const mujoco *m = sim;
-    int n_pos = m->task->n_pos, n_vel = m->task->n_vel;
-    memcpy(state, m->data->qpos, (size_t)n_pos * sizeof(double));
-    memcpy(state + n_pos, m->data->qvel, (size_t)n_vel * sizeof(double));
-    memcpy(state + n_pos + n_vel, m->data->qacc_warmstart, (size_t)n_vel * sizeof(double));
-    state[n_pos + 2 * n_vel] = m->data->time;
+    rv_mujoco_sim_save(&((mujoco *)sim)->sim, state);
     return RV_OK;
 }
 
 static rv_status load(void *sim, const double *state)
 {
-    mujoco *m = sim;
-    int n_pos = m->task->n_pos, n_vel = m->task->n_vel;
-    RV_TRY(place(m, state, state + n_pos));
-    memcpy(m->data->qacc_warmstart, state + n_pos + n_vel, (size_t)n_vel * sizeof(double));
-    m->data->time = state[n_pos + 2 * n_vel];
-    return RV_OK;
+    return rv_mujoco_sim_load(&((mujoco *)sim)->sim, state);
 }
 
 /* ---- tasks ---- */

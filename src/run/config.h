@@ -65,8 +65,7 @@ extern const rv_section rv_config_sections[];
 
 /** For people: the fields with RV_FIELD_RUNTIME. */
 #define RV_CONFIG_CHANGEABLE                                                                                           \
-    "schedule.total_steps, checkpoint.*, feed.*, layout.*, kernels.instructions and how a user's own environment is "  \
-    "reached (env.address, keys, timeout_s, memory_mb, failures)"
+    "schedule.total_steps, checkpoint.*, feed.*, layout.*, kernels.instructions, and env.* but name, count, arguments"
 
 enum { RV_CONFIG_MAX_BYTES = 1 << 20 };
 

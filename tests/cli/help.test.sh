@@ -43,6 +43,8 @@ json config explain policy
 json config explain policy.tau
 json layout "$tiny" -n 3
 json envs list
+json envs Hopper-v4
+json envs check Pendulum-v1
 json envs replay "$SOURCE/tests/unit/env/reference/Pendulum-v1.sin.csv"
 json hash run
 json ledger run

@@ -1,5 +1,5 @@
 #!/bin/bash
-# `reverie envs`: listing, replay of good, altered and broken files, bad usage.
+# `reverie envs`: listing, showing, checking, replay of good, altered and broken files, bad usage.
 set -u
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -19,6 +19,19 @@ expect() {
 }
 expect 0 "HalfCheetah-v4" list
 expect 0 '"name": "Hopper-v4"' list --json
+expect 0 "HalfCheetah-v4"
+expect 0 "action        3 numbers" Hopper-v4
+expect 0 '"time_limit": 1000' Hopper-v4 --json
+expect 0 "the limit truncates" check Pendulum-v1
+expect 0 "Hopper-v4 keeps what training relies on" check Hopper-v4 --steps 500 --seed 3
+expect 0 '"good": true' check InvertedPendulum-v4 --json
+expect 78 "did you mean 'Hopper-v4'?" check Hoper-v4
+expect 78 "did you mean 'Hopper-v4'?" Hoper-v4
+expect 64 "--steps: expected a whole number in [10, 10000000], got '3'" check Hopper-v4 --steps 3
+expect 64 "belong to 'envs check'" Hopper-v4 --steps 30
+expect 64 "one word too many: 'more'" Hopper-v4 more
+expect 64 "check needs a NAME" check
+expect 78 "override 'env.nme=x'" check Hopper-v4 env.nme=x
 expect 0 "examples:" --help
 expect 0 "examples:" replay --help
 for file in "$SOURCE"/tests/unit/env/reference/{*.sin,traj_*}.csv; do
@@ -34,8 +47,7 @@ expect 65 "broken.csv:47:1: expected a finite number, got '42;1'" replay "$work/
 sed '1s/Hopper/Hoper/' "$good" >"$work/unknown.csv"
 expect 78 "unknown.csv: no environment 'Hoper-v4'; did you mean 'Hopper-v4'?" replay "$work/unknown.csv"
 expect 66 "none.csv" replay "$work/none.csv"
-expect 64 "expected 'list' or 'replay FILE.csv'"
-expect 64 "unknown command 'play'; did you mean 'replay'?" play
+expect 64 "unknown command 'repla'; did you mean 'replay'?" repla
 expect 64 "unknown option '--jsn'; did you mean '--json'?" list --jsn
 expect 64 "replay needs a FILE.csv" replay
 expect 64 "list takes no 'more'" list more

@@ -1,4 +1,5 @@
 #include "base/file.h"
+#include "env/mujoco_sim.h"
 #include "env_test.h"
 
 #include <mujoco/mujoco.h>
