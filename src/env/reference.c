@@ -459,8 +459,11 @@ static void compare_one(replay *a, rv_reference_group g, int64_t row, int i, dou
 /* an observation as the learner sees it */
 static void as_learned(const rv_env_spec *spec, const double *raw, float *obs)
 {
-    for (int i = 0; i < spec->n_obs; i++)
-        obs[i] = spec->n_states ? i == (int)raw[0] : (float)raw[i];
+    memset(obs, 0, (size_t)spec->n_obs * sizeof *obs);
+    if (spec->n_states)
+        obs[(int)raw[0]] = 1;
+    for (int i = 0; i < spec->n_obs && !spec->n_states; i++)
+        obs[i] = (float)raw[i];
 }
 
 static void compare_model_done(replay *a, int64_t row)

@@ -292,6 +292,7 @@ static void destroy(void **sim)
     rv_mem_free(sim);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is the family's */
 static void draw(const void *sim, rv_rng *rng, int64_t age, double *pos, double *vel)
 {
     const tabular *t = sim;

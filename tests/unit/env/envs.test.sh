@@ -38,6 +38,11 @@ for file in "$SOURCE"/tests/unit/env/reference/{*.sin,traj_*}.csv; do
     expect 0 " steps" replay "$file"
 done
 expect 0 '"equal": true' replay "$good" --json
+# a file made small
+"$SOURCE/tests/unit/env/reference/thin" "$good" >"$work/thin.csv"
+expect 0 "observation     143 values equal" replay "$work/thin.csv"
+sed '46s/,-0\.[0-9]*$/,0.1/' "$work/thin.csv" >"$work/other_action.csv"
+expect 1 "differ first at t=4" replay "$work/other_action.csv"
 # one digit of one number of row t=42
 sed '47s/,1\.\([0-9]\)/,1.9\1/2' "$good" >"$work/altered.csv"
 expect 1 "differ first at t=42 column" replay "$work/altered.csv"

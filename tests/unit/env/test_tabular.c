@@ -403,6 +403,13 @@ static void models(void)
         check_model(list[i], 0);
         check_model(list[i], 5000);
     }
+    /* who is on the goal already does not enter it */
+    const float goal[16] = {[15] = 1}, before_goal[16] = {[14] = 1}, act_right[4] = {0, 0, 1, 0};
+    float paid[2];
+    const rv_env_spec *frozen = spec_of("FrozenLake-v1");
+    frozen->reward(frozen, 1, goal, act_right, goal, &paid[0]);
+    frozen->reward(frozen, 1, before_goal, act_right, goal, &paid[1]);
+    CU_ASSERT(paid[0] == 0 && paid[1] == 1);
     /* several rows at once */
     const rv_env_spec *spec = spec_of("Taxi-v4");
     static float obs[2 * 500], act[2 * 6];
