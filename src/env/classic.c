@@ -16,6 +16,7 @@ typedef struct model {
     void (*draw)(rv_rng *rng, double *state);
     void (*step)(double *state, double u, rv_env_step_result *out);
     void (*observe)(const double *state, double *obs);
+    void (*pose)(const float *obs, double *state); /* the state that an observation shows */
 } model;
 
 typedef struct classic {
@@ -76,6 +77,12 @@ static void pendulum_observe(const double *s, double *obs)
     obs[2] = (float)s[1];
 }
 
+static void pendulum_pose(const float *obs, double *s)
+{
+    s[0] = atan2((double)obs[1], (double)obs[0]);
+    s[1] = (double)obs[2];
+}
+
 static void pendulum_rewards(const rv_env_spec *spec, int n, const float *obs, const float *act, const float *next_obs,
                              float *reward)
 {
@@ -124,6 +131,12 @@ static void cart_pole_observe(const double *s, double *obs)
 {
     for (int i = 0; i < 4; i++)
         obs[i] = (float)s[i];
+}
+
+static void cart_pole_pose(const float *obs, double *s)
+{
+    for (int i = 0; i < 4; i++)
+        s[i] = (double)obs[i];
 }
 
 static void cart_pole_terminated(const rv_env_spec *spec, int n, const float *next_obs, unsigned char *done)
@@ -180,6 +193,12 @@ static void mountain_car_observe(const double *s, double *obs)
 {
     obs[0] = (float)s[0];
     obs[1] = (float)s[1];
+}
+
+static void mountain_car_pose(const float *obs, double *s)
+{
+    s[0] = (double)obs[0];
+    s[1] = (double)obs[1];
 }
 
 static void mountain_car_terminated(const rv_env_spec *spec, int n, const float *next_obs, unsigned char *done)
@@ -282,6 +301,14 @@ static void acrobot_observe(const double *s, double *obs)
     }
 }
 
+static void acrobot_pose(const float *obs, double *s)
+{
+    for (int i = 0; i < 2; i++) {
+        s[i] = atan2((double)obs[2 * i + 1], (double)obs[2 * i]);
+        s[2 + i] = (double)obs[4 + i];
+    }
+}
+
 static void acrobot_terminated(const rv_env_spec *spec, int n, const float *next_obs, unsigned char *done)
 {
     (void)spec;
@@ -366,10 +393,16 @@ static rv_status load(void *sim, const double *state)
     return RV_OK;
 }
 
-static const model pendulum = {pendulum_draw, pendulum_step, pendulum_observe};
-static const model cart_pole = {cart_pole_draw, cart_pole_step, cart_pole_observe};
-static const model mountain_car = {mountain_car_draw, mountain_car_step, mountain_car_observe};
-static const model acrobot = {acrobot_draw, acrobot_step, acrobot_observe};
+static void pose(const rv_env_task *task, const float *before, const float *obs, double *state)
+{
+    (void)before;
+    ((const model *)task->more)->pose(obs, state);
+}
+
+static const model pendulum = {pendulum_draw, pendulum_step, pendulum_observe, pendulum_pose};
+static const model cart_pole = {cart_pole_draw, cart_pole_step, cart_pole_observe, cart_pole_pose};
+static const model mountain_car = {mountain_car_draw, mountain_car_step, mountain_car_observe, mountain_car_pose};
+static const model acrobot = {acrobot_draw, acrobot_step, acrobot_observe, acrobot_pose};
 
 static const double minus_2[] = {-2}, plus_2[] = {2}, minus_1[] = {-1}, plus_1[] = {1};
 
@@ -451,4 +484,5 @@ const rv_env_family rv_env_classic = {
     .observe = observe,
     .save = save,
     .load = load,
+    .pose = pose,
 };

@@ -47,6 +47,18 @@ struct rv_env_family {
     /** @param[out] state (n_state) all that the next step depends on */
     rv_status (*save)(void *sim, double *state);
     rv_status (*load)(void *sim, const double *state);
+    /** The simulation of libmujoco behind it, for randomise.h to change. NULL: there is none. */
+    struct rv_mujoco_sim *(*physics)(void *sim);
+
+    /* what pictures are made from; NULL where the family has no such thing */
+    /** Go on from the numbers of a state, as save gives them, to those that the learner's next observation tells of:
+     * what it does not show stays, or is integrated where its velocity shows.
+     * @param[in] before, obs (n_obs) the observation of the state, and the next one
+     * @param[in,out] numbers (n_state) */
+    void (*pose)(const rv_env_task *task, const float *before, const float *obs, double *numbers);
+    /** The cells of a task on a grid, row by row, in the characters of view/draw_grid.h; the first of the numbers is
+     * the cell that the agent is on. NULL for a task that is on none. @param[in] numbers (n_state) of the state */
+    const char *(*grid)(const rv_env_task *task, const double *numbers, int *n_rows, int *n_cols);
 
     /* a family of users' own environments; NULL for others */
     /** Does this name belong to the family? */
@@ -57,7 +69,7 @@ struct rv_env_family {
     bool is_opaque;
 };
 
-extern const rv_env_family rv_env_classic, rv_env_tabular, rv_env_mujoco;
+extern const rv_env_family rv_env_classic, rv_env_tabular, rv_env_mujoco, rv_env_mjcf;
 
 /** x limited to [low, high]; NaN stays NaN. */
 static inline double rv_env_clip(double x, double low, double high)
@@ -93,5 +105,12 @@ const double *rv_env_observation(const rv_env *env);
 /** Position and velocity. @param[out] out (n_state); the first n_pos + n_vel are those */
 void rv_env_numbers(rv_env *env, double *out);
 
+/** family->pose. @return false where it has none: then numbers is as it was */
+bool rv_env_pose(const rv_env_task *task, const float *before, const float *obs, double *numbers);
+
+/** The MuJoCo simulation behind the environment, NULL where there is none. The environment's. */
+const struct rv_mujoco_sim *rv_env_mujoco_sim(const rv_env *env);
+
 /* mujoco_models.c: model descriptions (MJCF) */
-extern const char rv_mujoco_inverted_pendulum[], rv_mujoco_hopper[], rv_mujoco_half_cheetah[];
+extern const char rv_mujoco_inverted_pendulum[], rv_mujoco_inverted_double_pendulum[], rv_mujoco_swimmer[],
+    rv_mujoco_hopper[], rv_mujoco_walker[], rv_mujoco_half_cheetah[], rv_mujoco_ant[], rv_mujoco_humanoid[];

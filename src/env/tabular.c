@@ -351,6 +351,22 @@ static rv_status save(void *sim, double *state)
     return RV_OK;
 }
 
+/* ---- pictures ---- */
+
+static void pose(const rv_env_task *task, const float *before, const float *obs, double *state)
+{
+    (void)before;
+    state[0] = rv_env_choice(task->spec.n_states, obs);
+}
+
+static const char *grid(const rv_env_task *task, const double *state, int *n_rows, int *n_cols)
+{
+    const world *w = task->more;
+    *n_rows = w->n_rows;
+    *n_cols = w->n_cols;
+    return state[1] != 0 ? w->later : w->cells;
+}
+
 /* ---- tasks ---- */
 
 #define ON_A_GRID .outcomes = grid_outcomes, .start = grid_start, .is_end = grid_is_end
@@ -482,4 +498,6 @@ const rv_env_family rv_env_tabular = {
     .observe = observe,
     .save = save,
     .load = load,
+    .pose = pose,
+    .grid = grid,
 };

@@ -56,6 +56,7 @@ static const rv_field layout_fields[] = {
 const rv_section rv_config_sections[] = {
     {"", root_fields, offsetof(rv_config, root), "settings that stand alone"},
     {"env", rv_env_cfg_fields, offsetof(rv_config, env), "the real environments"},
+    {"randomise", rv_randomise_cfg_fields, offsetof(rv_config, randomise), "what of the task changes with each episode"},
     {"schedule", rv_schedule_cfg_fields, offsetof(rv_config, schedule), "what happens when"},
     {"model", rv_model_cfg_fields, offsetof(rv_config, model), "the ensemble that predicts the environment"},
     {"rollout", rv_rollout_cfg_fields, offsetof(rv_config, rollout), "branches imagined by the model"},

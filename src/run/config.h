@@ -10,6 +10,7 @@
 #include "agent/sac.h"
 #include "base/field.h"
 #include "env/env.h"
+#include "env/randomise.h"
 #include "feed/feed.h"
 #include "math/kernels.h"
 #include "model/branch.h"
@@ -42,6 +43,7 @@ typedef struct rv_layout_cfg {
 typedef struct rv_config {
     rv_root_cfg root;
     rv_env_cfg env;
+    rv_randomise_cfg randomise;
     rv_schedule_cfg schedule;
     rv_model_cfg model;
     rv_rollout_cfg rollout;

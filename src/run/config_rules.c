@@ -141,6 +141,26 @@ static void check_layout(const rv_config *cfg, complaint *c)
            "layout.costs has %lld entries and must have none or 5: actor, model, rollout, policy, evaluator", LL(n));
 }
 
+/* what is no distribution; what a task of this kind has not */
+static void check_randomise(const rv_config *cfg, complaint *c)
+{
+    const rv_env_spec *spec = NULL;
+    rv_distribution d;
+    bool is_known = rv_env_find(cfg->env.name, &spec) == RV_OK;
+    for (int i = 0; i < RV_N_RANDOM; i++) {
+        const rv_random_info *info = &rv_random_infos[i];
+        const char *text = rv_random_text(&cfg->randomise, (rv_random_id)i);
+        rv_status status = rv_distribution_parse(text, info->min, info->max, &d);
+        demand(c, status == RV_OK, "randomise.%s: %s", info->name, rv_error_last()->text);
+        if (!text[0] || !is_known)
+            continue;
+        demand(c, !info->needs_physics || rv_env_has_physics(spec),
+               "randomise.%s must be empty: %s does not run on MuJoCo", info->name, cfg->env.name);
+        demand(c, info->needs_physics || !spec->n_states,
+               "randomise.%s must be empty: what is observed of %s is discrete", info->name, cfg->env.name);
+    }
+}
+
 /* a user's own environment is known once it is registered */
 static void check_env(const rv_config *cfg, complaint *c)
 {
@@ -170,6 +190,7 @@ rv_status rv_config_check(const rv_config *config)
 {
     complaint c = {.n = 0};
     check_env(config, &c);
+    check_randomise(config, &c);
     check_schedule(config, &c);
     check_model(config, &c);
     check_rollout(config, &c);

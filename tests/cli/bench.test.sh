@@ -29,8 +29,8 @@ rows = [json.loads(line) for line in open(sys.argv[1])]
 gemm, exp = rows
 assert [r["name"] for r in rows] == ["gemm/256-1/forward", "vector/exp"]
 for r in rows:
-    assert set(r) == {"name", "median", "min", "p10", "p90", "unit", "gflops", "share_of_sgemm", "vs_torch", "repeats",
-                      "clock", "kernels", "blas", "torch", "processor"}
+    assert set(r) == {"name", "median", "min", "p10", "p90", "unit", "gflops", "share_of_sgemm", "vs_torch",
+                      "share_of_raw", "repeats", "clock", "kernels", "blas", "torch", "processor"}
     assert r["repeats"] == 2 and r["kernels"] == "avx2" and r["vs_torch"] is None and r["torch"] is None
     assert 0 < r["p10"] <= r["median"] <= r["p90"]
 assert gemm["unit"] == "GFLOP/s" and gemm["gflops"] == gemm["median"] and 0 < gemm["share_of_sgemm"] < 2

@@ -2,10 +2,10 @@
 
 static void references(void)
 {
-    env_test_replay_steps("Pendulum-v1.sin.csv", 200, 12 * 3);
-    env_test_replay_steps("CartPole-v1.sin.csv", 19, 19 * 4);
-    env_test_replay_steps("MountainCarContinuous-v0.sin.csv", 166, 11 * 2);
-    env_test_replay_steps("Acrobot-v1.sin.csv", 200, 12 * 6);
+    env_test_replay("Pendulum-v1.sin.csv", 12 * 3);
+    env_test_replay("CartPole-v1.sin.csv", 19 * 4);
+    env_test_replay("MountainCarContinuous-v0.sin.csv", 11 * 2);
+    env_test_replay("Acrobot-v1.sin.csv", 12 * 6);
 }
 
 /* one step from a state; what comes out */
@@ -214,7 +214,7 @@ static void reset_range(void)
     }
 }
 
-/* flag and reward from observations agree with what the environment says, over episodes of random actions */
+/* flag, reward and state from observations agree with what the environment says, over episodes of random actions */
 static void model_functions(void)
 {
     static const char *const names[] = {"Pendulum-v1", "CartPole-v1", "MountainCarContinuous-v0", "Acrobot-v1"};
@@ -241,6 +241,11 @@ static void model_functions(void)
             if (spec->terminated)
                 spec->terminated(spec, 1, obs[1], &done);
             CU_ASSERT_EQUAL(done, result.terminated);
+            double state[5], shown[5] = {0};
+            rv_env_numbers(env, state);
+            CU_ASSERT(rv_env_pose(rv_env_task_of(env), obs[0], obs[1], shown));
+            for (int i = 0; i < 4 && i < rv_env_task_of(env)->n_pos + rv_env_task_of(env)->n_vel; i++)
+                CU_ASSERT_DOUBLE_EQUAL(remainder(shown[i] - state[i], 2 * M_PI), 0, 1e-5);
             spec->reward(spec, 1, obs[0], act, obs[1], &reward);
             CU_ASSERT_DOUBLE_EQUAL(reward, result.reward, 1e-6 * (1 + fabs(result.reward)));
             n_ends += result.terminated;
@@ -305,5 +310,4 @@ static void choices(void)
 RV_TEST_MAIN("classic", {"reference trajectories", references}, {"pendulum by hand", pendulum},
              {"cart pole by hand", cart_pole}, {"mountain car by hand", mountain_car}, {"acrobot by hand", acrobot},
              {"acrobot's squares", acrobot_squares}, {"reset range", reset_range},
-             {"reward and termination functions", model_functions}, {"predicted ends", predicted_ends},
-             {"choices", choices})
+             {"functions of observations", model_functions}, {"predicted ends", predicted_ends}, {"choices", choices})

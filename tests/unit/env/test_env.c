@@ -72,7 +72,7 @@ static void state_round_trip(const char *name)
     rv_env *a = NULL, *b = NULL;
     float obs[ENV_TEST_MAX], run_a[N * ENV_TEST_MAX], run_b[N * ENV_TEST_MAX];
     double reward_a[N], reward_b[N];
-    unsigned char state[1024], again[1024];
+    unsigned char state[4096], again[4096];
     RV_TEST_OK(rv_env_create(name, &a));
     RV_TEST_OK(rv_env_create(name, &b));
     size_t n_obs = (size_t)rv_env_spec_of(a)->n_obs, n = rv_env_state_size(a);
@@ -87,6 +87,8 @@ static void state_round_trip(const char *name)
     RV_TEST_OK(rv_env_state_load(b, state, n));
     rv_env_state_save(b, again);
     CU_ASSERT(memcmp(state, again, n) == 0);
+    size_t n_raw = (size_t)rv_env_raw_obs(rv_env_spec_of(a));
+    CU_ASSERT(memcmp(rv_env_observation(a), rv_env_observation(b), n_raw * sizeof(double)) == 0);
     env_test_run(a, 30, N, run_a, reward_a);
     env_test_run(b, 30, N, run_b, reward_b);
     CU_ASSERT(memcmp(run_a, run_b, N * n_obs * sizeof *run_a) == 0);

@@ -223,7 +223,7 @@ static void finds_a_difference(void)
         const char *column;
         bool is_equal;
     } cases[] = {
-        {RV_REFERENCE_OBS, 3, 57, 1e-15, "o3", false},           {RV_REFERENCE_POS, 5, 1, 1e-15, "q5", false},
+        {RV_REFERENCE_OBS, 3, 60, 1e-15, "o3", false},           {RV_REFERENCE_POS, 5, 1, 1e-15, "q5", false},
         {RV_REFERENCE_VEL, 0, 200, -1e-15, "v0", false},         {RV_REFERENCE_POS, 1, 0, 1e-15, "q1", false},
         {RV_REFERENCE_REWARD, 0, 9, 1e-11, "reward", false},     {RV_REFERENCE_REWARD, 0, 9, 1e-13, "reward", true},
         {RV_REFERENCE_TERMINATED, 0, 3, 1, "terminated", false}, {RV_REFERENCE_MODEL_DONE, 0, 3, 1, "mbpo_done", false},

@@ -6,13 +6,13 @@
 
 static void references(void)
 {
-    env_test_replay_steps("traj_FrozenLake4x4-slip.csv", 104, 120);
-    env_test_replay_steps("traj_FrozenLake4x4-det.csv", 108, 120);
-    env_test_replay_steps("traj_FrozenLake8x8-slip.csv", 115, 120);
-    env_test_replay_steps("traj_FrozenLake8x8-det.csv", 116, 120);
-    env_test_replay_steps("traj_CliffWalking-slip.csv", 119, 120);
-    env_test_replay_steps("traj_CliffWalking.csv", 119, 120);
-    env_test_replay_steps("traj_Taxi.csv", 119, 120);
+    env_test_replay("traj_FrozenLake4x4-slip.csv", 120);
+    env_test_replay("traj_FrozenLake4x4-det.csv", 120);
+    env_test_replay("traj_FrozenLake8x8-slip.csv", 120);
+    env_test_replay("traj_FrozenLake8x8-det.csv", 120);
+    env_test_replay("traj_CliffWalking-slip.csv", 120);
+    env_test_replay("traj_CliffWalking.csv", 120);
+    env_test_replay("traj_Taxi.csv", 120);
 }
 
 static const rv_env_spec *spec_of(const char *name)
@@ -344,8 +344,20 @@ static void changes(void)
     RV_TEST_OK(rv_env_create("BlockingMaze-v0", &other));
     size_t n = rv_env_state_size(env);
     CU_ASSERT_FATAL(n <= sizeof state);
+    const rv_env_task *task = rv_env_task_of(env);
+    double numbers[2];
+    int n_rows = 0, n_cols = 0;
     CU_ASSERT(is_right_end_open(env, 0));
+    rv_env_numbers(env, numbers);
+    CU_ASSERT_EQUAL(task->family->grid(task, numbers, &n_rows, &n_cols)[(int)numbers[0]], '.');
+    CU_ASSERT(n_rows == 6 && n_cols == 9 && numbers[0] == 35);
     CU_ASSERT(!is_right_end_open(env, 1000) && !is_right_end_open(env, 5000));
+    rv_env_numbers(env, numbers);
+    CU_ASSERT_EQUAL(task->family->grid(task, numbers, &n_rows, &n_cols)[35], '#');
+    for (int i = 0; i < 54; i++)
+        obs[i] = (float)-fabs(i - 7.2);
+    CU_ASSERT(rv_env_pose(task, obs, obs, numbers));
+    CU_ASSERT(numbers[0] == 7 && numbers[1] == 1);
     /* an environment that goes on from a saved state has the walls of that */
     rv_env_state_save(env, state);
     CU_ASSERT(is_right_end_open(other, 999));

@@ -215,6 +215,11 @@ static void test_rules(void)
         {{"env.name=Pendulum-v9"}, "env.name: no environment 'Pendulum-v9'"},
         {{"env.name=Hopper-v4", "model.known_reward=true"},
          "model.known_reward must be false: the reward of Hopper-v4"},
+        {{"env.name=Hopper-v4", "randomise.mass=unform(1,2)"},
+         "randomise.mass: expected uniform(LOW, HIGH), log_uniform(LOW, HIGH) or normal(MEAN, STD), got 'unform(1,2)'"},
+        {{"env.name=Hopper-v4", "randomise.gear=uniform(0, 2)"},
+         "randomise.gear: uniform(0, 2) must lie in [0.001, 1000]"},
+        {{"randomise.friction=uniform(1, 2)"}, "randomise.friction must be empty: Pendulum-v1 does not run on MuJoCo"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         rv_config c = defaults();
@@ -223,9 +228,13 @@ static void test_rules(void)
         RV_TEST_FAILS(rv_config_check(&c), RV_E_CONFIG, cases[i].part);
         CU_ASSERT_PTR_NULL(strstr(rv_error_last()->text, "; schedule")); /* one rule alone */
     }
-    static const char *const allowed[] = {"schedule.tick_steps=1", "schedule.retrain_every=1000",
-                                          "eval.every_steps=0",    "policy.target_entropy=-0.5",
-                                          "policy.shards=4",       "feed.publish=off"};
+    static const char *const allowed[] = {"schedule.tick_steps=1",
+                                          "schedule.retrain_every=1000",
+                                          "eval.every_steps=0",
+                                          "policy.target_entropy=-0.5",
+                                          "policy.shards=4",
+                                          "feed.publish=off",
+                                          "randomise.obs_noise=normal(0, 0.1)"};
     rv_config c = defaults();
     for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
         RV_TEST_OK(rv_config_override(allowed[i], &c));
@@ -365,17 +374,18 @@ static void check_covers(const char *name, const rv_field *table, size_t size)
 static void test_rows_cover_structs(void)
 {
     static const size_t sizes[] = {
-        sizeof(rv_root_cfg),    sizeof(rv_env_cfg),    sizeof(rv_schedule_cfg), sizeof(rv_model_cfg),
-        sizeof(rv_rollout_cfg), sizeof(rv_sac_cfg),    sizeof(rv_eval_cfg),     sizeof(rv_checkpoint_cfg),
-        sizeof(rv_feed_cfg),    sizeof(rv_layout_cfg), sizeof(rv_kernels_cfg),
+        sizeof(rv_root_cfg),       sizeof(rv_env_cfg),     sizeof(rv_randomise_cfg), sizeof(rv_schedule_cfg),
+        sizeof(rv_model_cfg),      sizeof(rv_rollout_cfg), sizeof(rv_sac_cfg),       sizeof(rv_eval_cfg),
+        sizeof(rv_checkpoint_cfg), sizeof(rv_feed_cfg),    sizeof(rv_layout_cfg),    sizeof(rv_kernels_cfg),
     };
+    const size_t widest = sizeof(double); /* of all members: a section of texts alone may end before a multiple */
     size_t end = 0;
     size_t i = 0;
     for (const rv_section *s = rv_config_sections; s->fields; s++, i++) {
         CU_ASSERT_FATAL(i < sizeof sizes / sizeof *sizes);
         CU_ASSERT_EQUAL(s->offset, end);
         check_covers(s->name, s->fields, sizes[i]);
-        end = s->offset + sizes[i];
+        end = (s->offset + sizes[i] + widest - 1) / widest * widest;
     }
     CU_ASSERT_EQUAL(end, sizeof(rv_config));
 }
