@@ -1,8 +1,12 @@
-/* bench_env.c - real environments: steps per second under random actions, resets included. */
+/* bench_env.c - real environments: steps per second under random actions, resets included; and the way to the process
+ * of a plug-in and back, whose steps do nothing. */
 #include "base/memory.h"
 #include "env/env.h"
+#include "env/plugin.h"
 #include "math/vector.h"
 #include "tests/bench/bench.h"
+
+#include <stdio.h>
 
 enum { STEPS = 1000, LARGEST = 64 };
 
@@ -48,6 +52,18 @@ fail:
     return status;
 }
 
+static rv_status plugin_create(const bench *row, void **work)
+{
+    rv_env_cfg cfg;
+    bench named = *row;
+    RV_TRY(rv_field_defaults(rv_env_cfg_fields, &cfg));
+    snprintf(cfg.name, sizeof cfg.name, "%s", RV_BENCH_PLUGIN);
+    named.args = RV_BENCH_PLUGIN;
+    rv_plugin_set_program(RV_BENCH_PROGRAM);
+    RV_TRY(rv_env_register(&cfg));
+    return walk_create(&named, work);
+}
+
 static rv_status walk_run(void *work)
 {
     walk *w = work;
@@ -65,5 +81,7 @@ const bench bench_env[] = {
      "Pendulum-v1"},
     {"env/half_cheetah", "steps/s", "real steps of HalfCheetah-v4", STEPS, 0, 0, walk_create, walk_run, walk_destroy,
      "HalfCheetah-v4"},
+    {"env/plugin", "ns/step", "real steps of a plug-in that does nothing; read it with --wall", STEPS, 0, 0,
+     plugin_create, walk_run, walk_destroy, NULL},
     {0},
 };
