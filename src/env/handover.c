@@ -4,22 +4,12 @@
 
 #include <immintrin.h>
 #include <linux/futex.h>
-#include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { LOOKS = 16 }; /* between two looks at the clock, which costs about as much as one */
-
-static bool may_spin;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void count_cores(void)
-{
-    cpu_set_t cores;
-    may_spin = sched_getaffinity(0, sizeof cores, &cores) == 0 && CPU_COUNT(&cores) > 1;
-}
 
 static bool is_there(rv_handover *h, uint32_t number)
 {
@@ -41,6 +31,7 @@ static bool spin(rv_handover *h, uint32_t number)
 
 void rv_handover_set(rv_handover *h, uint32_t number)
 {
+    atomic_store_explicit(&h->core, sched_getcpu(), memory_order_relaxed);
     /* in this order, as the other side has the opposite one: it sees the number, or we see that it sleeps */
     atomic_store(&h->number, number);
     if (atomic_load(&h->is_asleep))
@@ -49,8 +40,8 @@ void rv_handover_set(rv_handover *h, uint32_t number)
 
 bool rv_handover_wait(rv_handover *h, uint32_t number, double seconds)
 {
-    pthread_once(&once, count_cores);
-    if (is_there(h, number) || (may_spin && spin(h, number)))
+    bool is_elsewhere = atomic_load_explicit(&h->core, memory_order_relaxed) != sched_getcpu();
+    if (is_there(h, number) || (is_elsewhere && spin(h, number)))
         return true;
     const struct timespec limit = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
     atomic_store(&h->is_asleep, 1);

@@ -24,7 +24,8 @@ typedef struct point {
 } point;
 
 static char how[WORD], marker[WORD];
-static int at, n_calls;
+static int at;
+static volatile int n_calls;
 
 /* is it time for this? */
 static int due(const char *what)
@@ -106,8 +107,9 @@ static void end_badly(void)
                 pause();
         crash();
     }
-    while (due("loop"))
-        ;
+    if (due("loop"))
+        for (;;)
+            n_calls++;
     if (due("leak"))
         leak();
 }

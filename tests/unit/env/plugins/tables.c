@@ -104,8 +104,10 @@ static void spoil(reverie_env_api *a, const char *how)
     if (strcmp(how, "no name") == 0)
         a->name = NULL;
     if (strcmp(how, "binary") == 0)
-        a->help = "one\nline\x1b[31m and a rather long text that goes on and on and on and on and on and on and on and on and "
-                  "on and on and on and on and on and on and on and on and on and on and on and on and on and on and on";
+        a->help =
+            "one\nline\x1b[31m and a rather long text that goes on and on and on and on and on and on and on and on "
+            "and "
+            "on and on and on and on and on and on and on and on and on and on and on and on and on and on and on";
 }
 
 const reverie_env_api *reverie_env(const char *arguments)
