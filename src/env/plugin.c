@@ -238,8 +238,8 @@ static rv_status check_count(plugin_sim *sim, const char *call, int n, const cha
         return reject(sim, rv_raise(RV_E_ENV, "%s: the plug-in's %s failed: %s", file, call,
                                     *text ? text : "it does not say why"));
     if (got != n)
-        return reject(sim,
-                      rv_raise(RV_E_ENV, "%s: the plug-in's %s returned %d %s, expected %d", file, call, got, what, n));
+        return reject(
+            sim, rv_raise(RV_E_ENV, "%s: the plug-in's %s returned %d, expected %d (%s)", file, call, got, n, what));
     return RV_OK;
 }
 

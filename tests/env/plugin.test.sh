@@ -83,8 +83,8 @@ once() {
 once segv "the plug-in was ended by signal 11 \(Segmentation fault\) in step"
 once loop "the plug-in gave no answer in step for 0.5 s" env.timeout_s=0.5
 once nan "observation\[1\] is nan at step"
-once few "the plug-in's step returned 1 numbers of observation, expected 2"
-once many "the plug-in's step returned 3 numbers of observation, expected 2"
+once few "the plug-in's step returned 1, expected 2"
+once many "the plug-in's step returned 3, expected 2"
 once beyond "the plug-in's step wrote beyond the end of its buffer"
 once exit "the plug-in ended its process with exit code 3 in step"
 grep -q '^RV_SANITIZE:STRING=.' "$BUILD/CMakeCache.txt" || # which has an allocator of its own
@@ -94,6 +94,14 @@ grep -q '^RV_SANITIZE:STRING=.' "$BUILD/CMakeCache.txt" || # which has an alloca
 point evaluation 2 "segv at 30 once $work/evaluation.mark" eval.every_steps=200 eval.episodes=2 schedule.warmup_steps=200
 [ "$code" = 0 ] || bad "evaluation: exit code $code: $(cat evaluation.log)"
 grep -q "failure 1 of at most 10" evaluation.log || bad "evaluation: $(cat evaluation.log)"
+
+# a state that cannot be put back costs its episode too
+point lost 2 "load"
+"$REVERIE" train --resume lost schedule.total_steps=600 -n 1 >lost.log 2>&1 || bad "lost: $(cat lost.log)"
+for unit in 0 1; do
+    grep -q "env $unit: .*signal 11 (Segmentation fault) in load.*; a new episode begins" lost.log ||
+        bad "lost: $(cat lost.log)"
+done
 
 # too often: the run gives up, with the message
 point often 2 "segv at 25" env.failures=3

@@ -283,8 +283,8 @@ static void every_misbehaviour(void)
     misbehaves("nan at 2", "observation[1] is nan at step 2 of the episode", 1);
     misbehaves("unwritten at 2", "observation[0] is nan at step 2 of the episode", 1);
     misbehaves("reward at 7", "the reward is inf at step 7 of the episode", 6);
-    misbehaves("few at 2", "step returned 1 numbers of observation, expected 2", 1);
-    misbehaves("many at 2", "step returned 3 numbers of observation, expected 2", 1);
+    misbehaves("few at 2", "step returned 1, expected 2 (numbers of observation)", 1);
+    misbehaves("many at 2", "step returned 3, expected 2 (numbers of observation)", 1);
     misbehaves("beyond at 2", "step wrote beyond the end of its buffer", 1);
     misbehaves("far at 2", "step wrote beyond the end of its buffer", 1);
     misbehaves("own at 4", "the plug-in's step failed: the sensor is?gone", 3);
@@ -445,7 +445,7 @@ static void state_failures(void)
     const struct {
         const char *arguments, *text;
     } saves[] = {{"save", "signal 11 (Segmentation fault) in save"},
-                 {"short", "the plug-in's save returned 4 bytes of state, expected 16"}};
+                 {"short", "the plug-in's save returned 4, expected 16 (bytes of state)"}};
     float obs[2], act = 0;
     rv_env_step_result result;
     unsigned char state[64], good[64];
