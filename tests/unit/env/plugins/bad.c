@@ -8,9 +8,8 @@
  *
  * Beside that it is a point on a line: obs x and the number of steps, action added to x, reward -|x|, alive in [-9, 9].
  */
-#include "env/reverie_env.h"
-
 #include <math.h>
+#include <reverie_env.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* nothing.c - a plug-in whose steps do nothing: what is left is the way to it and back. */
-#include "env/reverie_env.h"
+#include <reverie_env.h>
 
 static int something;
 

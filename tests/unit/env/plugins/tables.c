@@ -1,7 +1,6 @@
 /* tables.c - a plug-in whose table is wrong in the way that env.arguments names; "": right, discrete, without state. */
-#include "env/reverie_env.h"
-
 #include <math.h>
+#include <reverie_env.h>
 #include <stdlib.h>
 #include <string.h>
 
