@@ -221,10 +221,37 @@ static void save(child *c)
     c->shared->n = c->api.save(c->self, c->shared->state);
 }
 
+/* has the library what this call needs? so it is, unless it wrote over the number of the call */
+static bool can(const child *c, rv_plugin_call kind)
+{
+    switch (kind) {
+    case RV_PLUGIN_OPEN:
+        return true;
+    case RV_PLUGIN_CREATE:
+        return c->api.create;
+    case RV_PLUGIN_RESET:
+        return c->api.reset;
+    case RV_PLUGIN_STEP:
+        return c->api.step;
+    case RV_PLUGIN_SAVE:
+        return c->api.save;
+    case RV_PLUGIN_LOAD:
+        return c->api.load;
+    case RV_PLUGIN_CLOSE:
+        return c->api.destroy || !c->self;
+    }
+    return false;
+}
+
 static void answer(child *c, rv_plugin_call kind)
 {
     c->shared->is_refused = 0;
     c->shared->n = 0;
+    if (!can(c, kind)) {
+        refuse(c, "the plug-in lacks the function of call %d", (int)kind);
+        c->shared->n = -1;
+        return;
+    }
     switch (kind) {
     case RV_PLUGIN_OPEN:
         open_library(c);
