@@ -22,7 +22,7 @@ struct rv_env {
 
 /* ---- registry ---- */
 
-static const rv_env_family *const families[] = {&rv_env_classic, &rv_env_mujoco};
+static const rv_env_family *const families[] = {&rv_env_classic, &rv_env_mujoco, &rv_env_remote};
 
 enum { MAX_TASKS = 64, MAX_OWN = 16, N_FAMILIES = (int)(sizeof families / sizeof *families) };
 

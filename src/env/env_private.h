@@ -57,7 +57,7 @@ struct rv_env_family {
     bool is_opaque;
 };
 
-extern const rv_env_family rv_env_classic, rv_env_mujoco;
+extern const rv_env_family rv_env_classic, rv_env_mujoco, rv_env_remote;
 
 /** x limited to [low, high]; NaN stays NaN. */
 static inline double rv_env_clip(double x, double low, double high)
