@@ -155,10 +155,11 @@ static rv_status open_session(remote *r)
             if (status != RV_E_ENV)
                 return status;
         }
+        /* a try that has no time would hide why the others failed */
         double left = end - rv_clock_now();
-        if (left <= 0)
+        if (left < 2 * pause_first_s)
             return status;
-        rv_clock_sleep(fmin(left, pause));
+        rv_clock_sleep(fmin(left / 2, pause));
         pause = fmin(2 * pause, pause_most_s);
     }
 }
