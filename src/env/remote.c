@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
-/* requests apart from their numbers, bytes or text; pauses between two rounds of tries */
-enum { REQUEST_BYTES = 4096, NUMBER_BYTES = 9 };
-static const double pause_first_s = 0.05, pause_most_s = 1;
+enum { REQUEST_BYTES = 4096, NUMBER_BYTES = 9 }; /* of a request: at most, apart from numbers and state; of a number */
+static const double pause_first_s = 0.05, pause_most_s = 1; /* between two rounds of tries */
 
 typedef struct remote_task {
     rv_env_task task; /* first */
@@ -23,7 +23,7 @@ typedef struct remote_task {
     void *context;
     bool has_keys;
     rv_remote_keys keys;
-    int n_addresses;
+    int n_addresses, next; /* next: that a new environment tries first */
     char addresses[RV_REMOTE_MAX_ADDRESSES][RV_FIELD_STR];
     size_t request_bytes; /* of the largest */
 } remote_task;
@@ -31,6 +31,7 @@ typedef struct remote_task {
 typedef struct remote {
     remote_task *task;
     rv_remote_link link;
+    int first;       /* address that it tries first */
     double *obs;     /* (raw obs) */
     double deadline; /* of the step under way */
     rv_status begun; /* whether its request left */
@@ -151,7 +152,7 @@ static rv_status open_session(remote *r)
         rv_status status = RV_OK;
         for (int i = 0; i < t->n_addresses; i++) {
             double until = rv_clock_now() + timeout_of(t) / t->n_addresses;
-            status = try_address(r, i, fmin(end, until));
+            status = try_address(r, (r->first + i) % t->n_addresses, fmin(end, until));
             if (status != RV_E_ENV)
                 return status;
         }
@@ -215,7 +216,8 @@ static rv_status create(const rv_env_task *task, void **sim_out)
         rv_mem_free(&r);
         return status;
     }
-    r->task = (remote_task *)(size_t)task;
+    r->task = (remote_task *)(size_t)task; /* behind the constant row is a task of ours */
+    r->first = r->task->next++ % r->task->n_addresses;
     *sim_out = r;
     return RV_OK;
 }
@@ -428,6 +430,7 @@ static rv_status describe(const rv_env_cfg *cfg, rv_env_task **out)
     t->request_bytes = REQUEST_BYTES;
     RV_TRY_GOTO(split_addresses(cfg, t), fail);
     RV_TRY_GOTO(check_addresses(cfg, t), fail);
+    t->next = (int)getpid() % t->n_addresses; /* ranks begin at different ones */
     t->has_keys = cfg->keys[0] != 0;
     if (t->has_keys)
         RV_TRY_GOTO(rv_remote_keys_read(cfg->keys, &t->keys), fail);

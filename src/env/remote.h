@@ -57,8 +57,8 @@
  * session for env.timeout_s, trying again with pauses, and resets. A server must take an abandoned session as ended:
  * on bye, and when its connection is gone.
  *
- * Several addresses, separated by commas, are servers with the same description; an environment takes the first that
- * lets it in.
+ * Several addresses, separated by commas, are servers with the same description; environments are spread over
+ * them, and one that is not let in, or is down, is passed over.
  */
 #pragma once
 #include "env/remote_link.h"

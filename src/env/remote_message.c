@@ -71,8 +71,12 @@ double rv_remote_number(const rv_remote_numbers *numbers, int i)
 void rv_remote_show(const rv_remote_text *text, size_t room, char *out)
 {
     size_t n = text->n < room ? text->n : room - 1;
-    for (size_t i = 0; i < n; i++)
-        out[i] = text->at[i] >= ' ' && text->at[i] <= '~' ? text->at[i] : '?';
+    for (size_t i = 0; i < n; i++) {
+        char c = text->at[i];
+        out[i] = '?';
+        if (c >= ' ' && c <= '~')
+            out[i] = c;
+    }
     out[n] = 0;
 }
 
