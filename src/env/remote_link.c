@@ -184,13 +184,15 @@ static rv_status say_silent(const rv_remote_link *link, double timeout_s)
     const rv_remote_place *p = &link->place;
     if (link->is_up)
         return rv_raise(RV_E_ENV, "%s: the server did not answer within %g s (env.timeout_s)", p->address, timeout_s);
+    /* which of the two sides notices first that they do not fit is chance */
     if (link->is_cut && p->keys)
         return rv_raise(RV_E_ENV,
-                        "%s: the server ends the handshake: the keys do not fit; server.public in %s (env.keys) must "
-                        "belong to its server.secret",
+                        "%s: the server ends the handshake: it has no keys, or other keys; server.public in %s "
+                        "(env.keys) must belong to its server.secret",
                         p->address, p->folder);
     if (link->is_cut)
-        return rv_raise(RV_E_ENV, "%s: the server ends the handshake; does it want keys (env.keys)?", p->address);
+        return rv_raise(RV_E_ENV, "%s: the server ends the handshake: perhaps the server wants keys (env.keys)",
+                        p->address);
     return rv_raise(RV_E_ENV, "%s: no server there within %g s (env.timeout_s); is it running? see reverie-gym --help",
                     p->address, timeout_s);
 }

@@ -212,14 +212,14 @@ refused 69 "the server refused our keys" "${other[@]}" env.address="$address" en
 grep -q "does not have the client's key" server.log || fail "the server does not say whom it refused: $(cat server.log)"
 refused 69 "the server wants keys" "${other[@]}" env.address="$address"
 keys third
-refused 69 "the keys do not fit" "${other[@]}" env.address="$address" env.keys=third
+refused 69 "or other keys" "${other[@]}" env.address="$address" env.keys=third
 rm third/client.secret
 refused 66 "third/client.secret" "${other[@]}" env.address="$address" env.keys=third
 train still "$tiny" "${short[@]}" env.keys=ours -n 1
 same still keyed
 unserve
 serve "$example/spring.py:Spring"
-refused 69 "the server has no keys" "${other[@]}" env.address="$address" env.keys=ours
+refused 69 "has no keys" "${other[@]}" env.address="$address" env.keys=ours
 unserve
 # off this machine: never without
 began=$SECONDS

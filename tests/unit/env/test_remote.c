@@ -201,7 +201,7 @@ typedef struct server {
     char address[TEXT];
     const char *folder; /* of keys; NULL: none */
     pthread_t thread;
-    atomic_int mode, is_ended, n_hello, n_bye;
+    atomic_int mode, is_ended, is_restarted, n_hello, n_bye;
     bool is_discrete;
     int bad_description; /* which of its mistakes */
     struct {
@@ -233,6 +233,14 @@ static void open_socket(server *s, const char *address)
     for (int i = 0; i < 100 && zmq_bind(s->socket, address) != 0; i++)
         rv_clock_sleep(0.01); /* the last socket closes in its own time */
     zmq_getsockopt(s->socket, ZMQ_LAST_ENDPOINT, s->address, &n);
+}
+
+static void restart(server *s)
+{
+    char address[TEXT];
+    memcpy(address, s->address, sizeof address);
+    zmq_close(s->socket);
+    open_socket(s, address);
 }
 
 static const double bounds[] = {-2, -1, 2, 3}, infinite[] = {-INFINITY, -1, 1, INFINITY}, equal[] = {-1, -1},
@@ -370,8 +378,8 @@ static void send_late(server *s, int peer, const rv_remote_message *a)
     late = (rv_remote_message){.kind = RV_REMOTE_ERROR, .session = a->session};
     zmq_send(s->socket, s->peers[peer].id, s->peers[peer].n_id, ZMQ_SNDMORE);
     reply(s, &late, NULL);
-    late = *a;
-    late.session++;
+    late.n = a->n;
+    late.session = a->session + 1;
     zmq_send(s->socket, s->peers[peer].id, s->peers[peer].n_id, ZMQ_SNDMORE);
     reply(s, &late, NULL);
 }
@@ -406,10 +414,7 @@ static void serve(server *s)
     if (s->mode == SILENT)
         return;
     if (s->mode == LEAVES && q.kind == RV_REMOTE_STEP) {
-        char address[TEXT];
-        memcpy(address, s->address, sizeof address);
-        zmq_close(s->socket);
-        open_socket(s, address);
+        restart(s);
         return;
     }
     if (s->mode == LATE)
@@ -426,6 +431,9 @@ static void *server_main(void *user)
         zmq_pollitem_t item = {.socket = s->socket, .events = ZMQ_POLLIN};
         if (zmq_poll(&item, 1, 10) > 0)
             serve(s);
+        if (s->is_restarted)
+            restart(s);
+        s->is_restarted = 0;
     }
     zmq_close(s->socket);
     return NULL;
@@ -565,6 +573,20 @@ static void failures_cost_the_episode(void)
     check_failure(GARBAGE, "message: ");
     check_failure(PARTS, "expected an empty part and one more");
     check_failure(LEAVES, "the connection to the server was lost");
+}
+
+static void a_server_that_was_started_again_between_episodes_costs_none(void)
+{
+    bench b;
+    set_up(&b, false);
+    RV_TEST_OK(rv_env_reset(b.env, &b.rng, b.obs));
+    b.server.is_restarted = 1;
+    for (int i = 0; i < 200 && b.server.is_restarted; i++)
+        rv_clock_sleep(0.01);
+    rv_clock_sleep(0.05); /* for the news to arrive */
+    RV_TEST_OK(rv_env_reset(b.env, &b.rng, b.obs));
+    CU_ASSERT_EQUAL(b.server.n_hello, 3);
+    tear_down(&b);
 }
 
 static void late_answers_are_ignored(void)
@@ -741,7 +763,7 @@ static void keys_must_fit(void)
     rv_env_cfg cfg = cfg_of(s.address, 0.4);
     RV_TEST_FAILS(rv_env_register(&cfg), RV_E_ENV, "the server wants keys");
     snprintf(cfg.keys, sizeof cfg.keys, "%s", others);
-    RV_TEST_FAILS(rv_env_register(&cfg), RV_E_ENV, "the keys do not fit");
+    RV_TEST_FAILS(rv_env_register(&cfg), RV_E_ENV, "or other keys");
     snprintf(cfg.keys, sizeof cfg.keys, "%s/none", folder);
     RV_TEST_FAILS(rv_env_register(&cfg), RV_E_NOINPUT, "/none/client.secret");
     snprintf(cfg.keys, sizeof cfg.keys, "%s", ours);
@@ -751,7 +773,7 @@ static void keys_must_fit(void)
     memset(&s, 0, sizeof s);
     start(&s);
     snprintf(cfg.address, sizeof cfg.address, "%s", s.address);
-    RV_TEST_FAILS(rv_env_register(&cfg), RV_E_ENV, "the server has no keys");
+    RV_TEST_FAILS(rv_env_register(&cfg), RV_E_ENV, "has no keys");
     end(&s);
     RV_TEST_OK(rv_folder_remove(folder));
 }
@@ -767,6 +789,8 @@ RV_TEST_MAIN("remote", {"bytes_are_exact", bytes_are_exact}, {"numbers_survive",
              {"an_episode_is_as_the_server_has_it", an_episode_is_as_the_server_has_it},
              {"discrete_spaces_are_numbers", discrete_spaces_are_numbers},
              {"failures_cost_the_episode", failures_cost_the_episode},
+             {"a_server_that_was_started_again_between_episodes_costs_none",
+              a_server_that_was_started_again_between_episodes_costs_none},
              {"late_answers_are_ignored", late_answers_are_ignored},
              {"steps_of_two_are_under_way_at_once", steps_of_two_are_under_way_at_once},
              {"a_state_goes_on_in_another_session", a_state_goes_on_in_another_session},
