@@ -23,8 +23,8 @@ struct rv_env {
 
 /* ---- registry ---- */
 
-static const rv_env_family *const families[] = {&rv_env_classic, &rv_env_tabular, &rv_env_mujoco, &rv_env_mjcf,
-                                                &rv_env_plugin};
+static const rv_env_family *const families[] = {&rv_env_classic, &rv_env_tabular, &rv_env_mujoco,
+                                                &rv_env_mjcf,    &rv_env_plugin,  &rv_env_remote};
 
 enum { MAX_TASKS = 64, MAX_OWN = 16, N_FAMILIES = (int)(sizeof families / sizeof *families) };
 

@@ -69,7 +69,7 @@ struct rv_env_family {
     bool is_opaque;
 };
 
-extern const rv_env_family rv_env_classic, rv_env_tabular, rv_env_mujoco, rv_env_mjcf, rv_env_plugin;
+extern const rv_env_family rv_env_classic, rv_env_tabular, rv_env_mujoco, rv_env_mjcf, rv_env_plugin, rv_env_remote;
 
 /** x limited to [low, high]; NaN stays NaN. */
 static inline double rv_env_clip(double x, double low, double high)

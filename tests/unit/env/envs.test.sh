@@ -31,6 +31,9 @@ expect 64 "--steps: expected a whole number in [10, 10000000], got '3'" check Ho
 expect 64 "belong to 'envs check'" Hopper-v4 --steps 30
 expect 64 "one word too many: 'more'" Hopper-v4 more
 expect 64 "check needs a NAME" check
+expect 64 "keys needs a FOLDER" keys
+expect 0 "the run needs client.secret" keys "$work/keys"
+expect 73 "keys" keys "$work/keys"
 expect 78 "override 'env.nme=x'" check Hopper-v4 env.nme=x
 expect 0 "examples:" --help
 expect 0 "examples:" replay --help
