@@ -238,6 +238,9 @@ serve "$example/spring.py:Spring" --one
 # its evaluation is a second session
 train alone "$tiny" "${short[@]}" env.count=1 env.timeout_s=0.3 -n 1
 grep -q "evaluation, episode 0: .*another session has it" alone.log || fail "two sessions at once: $(cat alone.log)"
+# a run that never evaluates needs but one
+train acts "$tiny" "${short[@]}" env.count=1 eval.episodes=0 env.failures=0 -n 2
+! grep -q failure acts.log || fail "one session was not enough: $(cat acts.log)"
 refused 69 "env.arguments must be empty" "${other[@]}" env.address="$address" env.arguments=stiffness=2
 # whoever is gone has it no longer
 "$REVERIE" train "$tiny" "${short[@]}" env.count=1 env.address="$address" schedule.total_steps=100000 -n 1 \
