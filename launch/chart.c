@@ -1,19 +1,14 @@
 #include "launch/chart.h"
 
 #include "base/memory.h"
+#include "base/program.h"
 
-#include <errno.h>
 #include <math.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 enum { MAX_OUTPUT = 1 << 26 };
 
@@ -172,77 +167,15 @@ static void put_script(FILE *script, const rv_chart *chart, rv_chart_format form
         put_picture(script, chart);
 }
 
-/* A nameless file in memory that holds n bytes, read from its start. */
-static rv_status memory_file(const char *bytes, size_t n, int *out)
-{
-    int fd = memfd_create("reverie", MFD_CLOEXEC);
-    RV_CHECK(fd >= 0, RV_E_OS, "cannot make a file in memory: %s", strerror(errno));
-    for (size_t done = 0; done < n;) {
-        ssize_t now = write(fd, bytes + done, n - done);
-        if (now < 0 && errno != EINTR) {
-            rv_status status = rv_raise(RV_E_OS, "cannot write to a file in memory: %s", strerror(errno));
-            close(fd);
-            return status;
-        }
-        done += now > 0 ? (size_t)now : 0;
-    }
-    lseek(fd, 0, SEEK_SET);
-    *out = fd;
-    return RV_OK;
-}
-
-static rv_status read_memory_file(int fd, char **out, size_t *n_out)
-{
-    off_t size = lseek(fd, 0, SEEK_END);
-    RV_CHECK(size >= 0 && size <= MAX_OUTPUT, RV_E_DATA, "gnuplot's output has %lld bytes, expected at most %d",
-             (long long)size, MAX_OUTPUT);
-    char *bytes = NULL;
-    RV_TRY(RV_NEW(bytes, size + 1));
-    size_t n = 0;
-    while (n < (size_t)size) {
-        ssize_t now = pread(fd, bytes + n, (size_t)size - n, (off_t)n);
-        if (now == 0 || (now < 0 && errno != EINTR))
-            break;
-        n += now > 0 ? (size_t)now : 0;
-    }
-    *out = bytes;
-    *n_out = n;
-    return RV_OK;
-}
-
-/* Run gnuplot on these three files; what it said on failure goes into the error. */
+/* Run gnuplot on these three files. */
 static rv_status run_gnuplot(int in, int out, int err)
 {
     /* -d: no settings of the machine or the user */
-    char *argv[] = {(char[]){"gnuplot"}, (char[]){"-d"}, NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
-    pid_t child = 0;
-    int code = posix_spawnp(&child, argv[0], &actions, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    RV_CHECK(code != ENOENT, RV_E_UNAVAILABLE,
-             "gnuplot is not installed; run: apt-get install gnuplot-nox (or launch/install-deps)");
-    RV_CHECK(code == 0, RV_E_OS, "cannot start gnuplot: %s", strerror(code));
-    int end = 0;
-    while (waitpid(child, &end, 0) < 0)
-        RV_CHECK(errno == EINTR, RV_E_OS, "cannot wait for gnuplot: %s", strerror(errno));
-    if (WIFEXITED(end) && WEXITSTATUS(end) == 0)
-        return RV_OK;
-
-    char *said = NULL;
-    size_t n = 0;
-    RV_TRY(read_memory_file(err, &said, &n));
-    for (char *p = said; *p; p++)
-        if (*p == '\n')
-            *p = ' ';
-    rv_status status =
-        rv_raise(RV_E_UNAVAILABLE, "gnuplot failed (%s %d): %.300s", WIFSIGNALED(end) ? "signal" : "exit code",
-                 WIFSIGNALED(end) ? WTERMSIG(end) : WEXITSTATUS(end), n > 0 ? said : "it said nothing");
-    rv_mem_free(&said);
-    return status;
+    char *words[] = {(char[]){"gnuplot"}, (char[]){"-d"}, NULL};
+    const int files[RV_PROGRAM_FILES] = {in, out, err, -1};
+    pid_t gnuplot = 0;
+    RV_TRY(rv_program_start("gnuplot-nox", words, files, &gnuplot));
+    return rv_program_wait("gnuplot", gnuplot, err);
 }
 
 rv_status rv_chart_draw(const rv_chart *chart, rv_chart_format format, int width, int height, char **out, size_t *n_out)
@@ -258,11 +191,11 @@ rv_status rv_chart_draw(const rv_chart *chart, rv_chart_format format, int width
     put_script(script, chart, format, width, height);
     bool is_written = fclose(script) == 0;
     RV_CHECK_GOTO(is_written, RV_E_NOMEM, done, "cannot make the chart's script: out of memory");
-    RV_TRY_GOTO(memory_file(text, n_text, &in), done);
-    RV_TRY_GOTO(memory_file(NULL, 0, &drawn), done);
-    RV_TRY_GOTO(memory_file(NULL, 0, &said), done);
+    RV_TRY_GOTO(rv_memory_file(text, n_text, &in), done);
+    RV_TRY_GOTO(rv_memory_file(NULL, 0, &drawn), done);
+    RV_TRY_GOTO(rv_memory_file(NULL, 0, &said), done);
     RV_TRY_GOTO(run_gnuplot(in, drawn, said), done);
-    RV_TRY_GOTO(read_memory_file(drawn, out, n_out), done);
+    RV_TRY_GOTO(rv_memory_file_read(drawn, MAX_OUTPUT, out, n_out), done);
 done:
     if (in >= 0)
         close(in);

@@ -1,13 +1,11 @@
 /* cmd_eval.c - `reverie eval`: what the policy of a run's newest checkpoint is worth. */
 #include "agent/evaluate.h"
-#include "agent/sac.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "launch/commands.h"
 #include "launch/options.h"
-#include "run/checkpoint.h"
-#include "run/config.h"
+#include "launch/trained.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -110,64 +108,41 @@ static rv_status print(const rv_config *config, const rv_checkpoint *c, const op
     return rv_cmd_flush();
 }
 
-static rv_status show_learner(void *unit, rv_visit visit, void *user)
-{
-    return rv_sac_visit(unit, visit, user);
-}
-
 /* all episodes of the checkpoint's policy; episodes (o->episodes) */
-static rv_status run_episodes(const rv_config *config, const rv_checkpoint *c, const options *o, rv_episode *episodes)
+static rv_status run_episodes(rv_trained *t, const options *o, rv_episode *episodes)
 {
     rv_status status = RV_OK;
-    rv_env *env = NULL;
-    rv_sac *sac = NULL;
-    rv_mlp_tape tape = {.max_rows = 0};
     float *scratch = NULL;
-    RV_TRY(rv_env_register(&config->env));
-    RV_TRY_GOTO(rv_env_create(config->env.name, &env), done);
-    const rv_env_spec *spec = rv_env_spec_of(env);
-    RV_TRY_GOTO(rv_sac_create(&config->policy, spec->n_obs, spec->n_act, (uint64_t)config->root.seed, &sac), done);
-    RV_TRY_GOTO(rv_checkpoint_load_unit(c, "learner", show_learner, sac), done);
-    RV_TRY_GOTO(rv_mlp_tape_create_forward(&sac->actor, 1, &tape), done);
-    RV_TRY_GOTO(RV_NEW(scratch, spec->n_obs + spec->n_act), done);
+    const rv_env_spec *spec = rv_env_spec_of(t->env);
+    RV_TRY(RV_NEW(scratch, spec->n_obs + spec->n_act));
     for (int i = 0; i < (int)o->episodes; i++) {
-        RV_TRY_GOTO(rv_evaluate_episode(env, &sac->actor, sac->params, (uint64_t)o->seed, RV_EVALUATION_BY_HAND, i,
-                                        c->step / config->env.count, &tape, scratch, &episodes[i]),
+        RV_TRY_GOTO(rv_evaluate_episode(t->env, &t->learner->actor, t->learner->params, (uint64_t)o->seed,
+                                        RV_EVALUATION_BY_HAND, i, t->checkpoint.step / t->config.env.count, &t->tape,
+                                        scratch, &episodes[i]),
                     done);
         if (episodes[i].failed)
             rv_warn("episode %d: %s; it counts up to there", i, rv_error_last()->text);
     }
 done:
     rv_mem_free(&scratch);
-    rv_mlp_tape_clear(&tape);
-    rv_sac_destroy(&sac);
-    rv_env_destroy(&env);
-    rv_env_forget();
     return status;
 }
 
 static rv_status eval_run(const arguments *a)
 {
     rv_status status = RV_OK;
-    rv_config config;
-    rv_checkpoint c = {.units = NULL};
+    rv_trained t = {.env = NULL};
     rv_episode *episodes = NULL;
-    char path[RV_PATH];
-    RV_TRY(rv_checkpoint_newest(a->run, &c));
-    RV_TRY_GOTO(rv_path_join(a->run, "config.yaml", path), done);
-    RV_TRY_GOTO(rv_config_load(path, 0, NULL, &config), done);
-    RV_CHECK_GOTO(rv_config_hash(&config) == c.config_hash, RV_E_CONFIG, done,
-                  "'%s' is not the configuration that checkpoint '%s' was made with (hash %016llx against %016llx)",
-                  path, c.folder, rv_config_hash(&config), (unsigned long long)c.config_hash);
-    options o = {.episodes = config.eval.episodes, .seed = config.root.seed};
+    RV_TRY_GOTO(rv_trained_open(a->run, 0, NULL, &t), done);
+    options o = {.episodes = t.config.eval.episodes, .seed = t.config.root.seed};
     for (int i = 0; i < 2; i++)
         RV_TRY_GOTO(read_option(&option_fields[i], a->values[i], &o), done);
     RV_TRY_GOTO(RV_NEW(episodes, o.episodes), done);
-    RV_TRY_GOTO(run_episodes(&config, &c, &o, episodes), done);
-    RV_TRY_GOTO(print(&config, &c, &o, episodes, a->json), done);
+    RV_TRY_GOTO(run_episodes(&t, &o, episodes), done);
+    RV_TRY_GOTO(print(&t.config, &t.checkpoint, &o, episodes, a->json), done);
 done:
     rv_mem_free(&episodes);
-    rv_checkpoint_clear(&c);
+    rv_trained_close(&t);
     return status;
 }
 

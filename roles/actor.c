@@ -63,6 +63,7 @@ static rv_status create_unit(const rv_context *ctx, int number, env_unit *u)
     u->spec = ctx->spec;
     u->episode = -1;
     RV_TRY(rv_env_create(ctx->spec->name, &u->env));
+    RV_TRY(rv_env_randomise(u->env, &ctx->cfg->randomise));
     RV_TRY(RV_NEW(u->env_state, rv_env_state_size(u->env)));
     return RV_SHARED_NEW(ctx->shared, u->rows, ctx->cfg->schedule.tick_steps / ctx->cfg->env.count * ctx->row.width);
 }
@@ -126,6 +127,19 @@ static rv_status begin_episode(const rv_context *ctx, env_unit *u, int64_t age)
     return RV_OK;
 }
 
+static rv_status add_draws(const rv_random_draws *draws, rv_frame *frame)
+{
+    static const rv_metric metrics[RV_N_RANDOM] = {
+        [RV_RANDOM_MASS] = RV_M_RANDOM_MASS,       [RV_RANDOM_FRICTION] = RV_M_RANDOM_FRICTION,
+        [RV_RANDOM_DAMPING] = RV_M_RANDOM_DAMPING, [RV_RANDOM_GEAR] = RV_M_RANDOM_GEAR,
+        [RV_RANDOM_DELAY] = RV_M_RANDOM_DELAY,     [RV_RANDOM_OBS_NOISE] = RV_M_RANDOM_OBS_NOISE,
+    };
+    for (int i = 0; draws && i < RV_N_RANDOM; i++)
+        if (draws->is_on[i])
+            RV_TRY(rv_metric_add(frame, metrics[i], draws->value[i]));
+    return RV_OK;
+}
+
 /* age: steps that the unit has made, the episode's last included */
 static rv_status end_episode(rv_context *ctx, env_unit *u, const rv_tick *tick, int64_t age, bool terminated,
                              bool failed)
@@ -139,6 +153,7 @@ static rv_status end_episode(rv_context *ctx, env_unit *u, const rv_tick *tick, 
     RV_TRY(rv_metric_add(&frame, RV_M_EPISODE_LENGTH, (double)u->episode_length));
     RV_TRY(rv_metric_add(&frame, RV_M_EPISODE_TERMINATED, terminated));
     RV_TRY(rv_metric_add(&frame, RV_M_EPISODE_FAILED, failed));
+    RV_TRY(add_draws(rv_env_draws(u->env), &frame));
     u->ended.n++;
     u->ended.returns += u->episode_return;
     u->ended.lengths += (double)u->episode_length;

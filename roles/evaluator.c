@@ -39,6 +39,8 @@ static rv_status evaluator_create(rv_context *ctx, void **out)
     RV_TRY_GOTO(RV_NEW(e->lengths, ctx->layout->n_units[RV_EVALUATOR]), fail);
     e->n_units = rv_context_units(ctx, RV_EVALUATOR, e->numbers);
     RV_TRY_GOTO(rv_env_create(ctx->spec->name, &e->env), fail);
+    if (ctx->cfg->randomise.in_evaluation)
+        RV_TRY_GOTO(rv_env_randomise(e->env, &ctx->cfg->randomise), fail);
     RV_TRY_GOTO(rv_mlp_tape_create_forward(&ctx->actor_net, 1, &e->tape), fail);
     RV_TRY_GOTO(RV_NEW(e->scratch, ctx->row.n_obs + ctx->row.n_act), fail);
     *out = e;

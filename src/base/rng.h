@@ -22,7 +22,8 @@ typedef enum rv_stream {
     RV_STREAM_LEARN = 9,     /* unit shard, step update: noise of the two policy samples */
     RV_STREAM_EVAL = 10,     /* unit evaluation episode, step real steps at the evaluation: reset */
     RV_STREAM_TEST = 11,
-    RV_STREAM_ENV_STEP = 12, /* seed the episode's own, unit 0, step in the episode: chance in the task */
+    RV_STREAM_ENV_STEP = 12,  /* seed the episode's own, unit 0, step in the episode: chance in the task */
+    RV_STREAM_OBS_NOISE = 13, /* seed and unit likewise, step in the episode: noise on what is observed */
 } rv_stream;
 
 typedef struct rv_rng {

@@ -10,6 +10,7 @@
 
 struct rv_env {
     const rv_env_task *task;
+    rv_randomiser *randomiser; /* NULL: nothing is randomised */
     void *sim;
     int64_t n_steps; /* in the episode */
     uint64_t key;    /* seed of the episode's own random numbers */
@@ -22,7 +23,7 @@ struct rv_env {
 
 /* ---- registry ---- */
 
-static const rv_env_family *const families[] = {&rv_env_classic, &rv_env_mujoco};
+static const rv_env_family *const families[] = {&rv_env_classic, &rv_env_tabular, &rv_env_mujoco, &rv_env_mjcf};
 
 enum { MAX_TASKS = 64, MAX_OWN = 16, N_FAMILIES = (int)(sizeof families / sizeof *families) };
 
@@ -150,10 +151,29 @@ void rv_env_destroy(rv_env **env)
         return;
     if ((*env)->sim)
         (*env)->task->family->destroy(&(*env)->sim);
+    rv_randomiser_destroy(&(*env)->randomiser);
     rv_mem_free(&(*env)->obs);
     rv_mem_free(&(*env)->u);
     rv_mem_free(&(*env)->scratch);
     rv_mem_free(env);
+}
+
+rv_status rv_env_randomise(rv_env *env, const rv_randomise_cfg *cfg)
+{
+    const rv_env_task *task = env->task;
+    if (!rv_randomise_is_on(cfg))
+        return RV_OK;
+    RV_CHECK(!env->randomiser && !env->is_running, RV_E_INTERNAL, "%s is randomised %s", task->spec.name,
+             env->randomiser ? "already" : "within an episode");
+    RV_CHECK(!cfg->obs_noise[0] || !task->spec.n_states, RV_E_CONFIG,
+             "randomise.obs_noise must be empty: what is observed of %s is discrete", task->spec.name);
+    return rv_randomiser_create(cfg, task->spec.name, task->family->physics ? task->family->physics(env->sim) : NULL,
+                                &env->randomiser);
+}
+
+const rv_random_draws *rv_env_draws(const rv_env *env)
+{
+    return env->randomiser ? rv_randomiser_draws(env->randomiser) : NULL;
 }
 
 const rv_env_spec *rv_env_spec_of(const rv_env *env)
@@ -174,6 +194,19 @@ const double *rv_env_observation(const rv_env *env)
 void rv_env_numbers(rv_env *env, double *out)
 {
     env->task->family->save(env->sim, out);
+}
+
+bool rv_env_pose(const rv_env_task *task, const float *before, const float *obs, double *numbers)
+{
+    if (!task->family->pose)
+        return false;
+    task->family->pose(task, before, obs, numbers);
+    return true;
+}
+
+const struct rv_mujoco_sim *rv_env_mujoco_sim(const rv_env *env)
+{
+    return env->task->family->physics ? env->task->family->physics(env->sim) : NULL;
 }
 
 bool rv_env_has_physics(const rv_env_spec *spec)
@@ -239,6 +272,8 @@ static rv_status observe(rv_env *env, float *obs)
     }
     for (int i = 0; i < n; i++)
         obs[i] = (float)env->obs[i];
+    if (env->randomiser)
+        rv_randomiser_noise(env->randomiser, env->key, env->n_steps, n, obs);
     return RV_OK;
 }
 
@@ -275,6 +310,8 @@ rv_status rv_env_reset_at(rv_env *env, rv_rng *rng, int64_t age, float *obs)
     if (task->family->draw)
         task->family->draw(env->sim, rng, age, pos, vel);
     begin_episode(env, rv_rng_u64(rng));
+    if (env->randomiser)
+        RV_TRY(blame(env, rv_randomiser_draw(env->randomiser, rng)));
     if (task->family->reset)
         RV_TRY(blame(env, task->family->reset(env->sim, env->key)));
     RV_TRY(blame(env, task->family->reset ? observe(env, obs) : start(env, pos, vel, obs)));
@@ -304,6 +341,9 @@ static rv_status step(rv_env *env, const double *u, float *obs, rv_env_step_resu
 
 rv_status rv_env_step_raw(rv_env *env, const double *u, rv_env_step_result *out)
 {
+    const rv_env_spec *spec = &env->task->spec;
+    RV_CHECK(!spec->n_actions || (u[0] >= 0 && u[0] < spec->n_actions && u[0] == rint(u[0])), RV_E_DATA,
+             "%s: action %g, expected a whole number below %d", spec->name, u[0], spec->n_actions);
     if (env->task->family->begin)
         env->task->family->begin(env->sim, u);
     return blame(env, step(env, u, NULL, out));
@@ -359,7 +399,7 @@ rv_status rv_env_step(rv_env *env, const float *act, float *obs, rv_env_step_res
     return rv_env_step_end(env, obs, out);
 }
 
-/* ---- state: a head, then the family's n_state doubles ---- */
+/* ---- state: a head, the family's n_state doubles, then what is randomised ---- */
 
 typedef struct state_head {
     int64_t n_steps, is_running;
@@ -368,7 +408,8 @@ typedef struct state_head {
 
 size_t rv_env_state_size(const rv_env *env)
 {
-    return sizeof(state_head) + (size_t)env->task->n_state * sizeof(double);
+    return sizeof(state_head) + (size_t)env->task->n_state * sizeof(double) +
+           (env->randomiser ? rv_randomiser_state_size(env->randomiser) : 0);
 }
 
 void rv_env_state_save(rv_env *env, void *out)
@@ -382,6 +423,8 @@ void rv_env_state_save(rv_env *env, void *out)
         task->family->save(env->sim, env->scratch);
     memcpy(out, &head, sizeof head);
     memcpy((char *)out + sizeof head, env->scratch, (size_t)task->n_state * sizeof(double));
+    if (env->randomiser)
+        rv_randomiser_state_save(env->randomiser, (char *)out + sizeof head + (size_t)task->n_state * sizeof(double));
 }
 
 rv_status rv_env_state_load(rv_env *env, const void *state, size_t n)
@@ -398,6 +441,9 @@ rv_status rv_env_state_load(rv_env *env, const void *state, size_t n)
     for (int i = 0; i < task->n_state && !task->family->is_opaque; i++)
         RV_CHECK(isfinite(env->scratch[i]), RV_E_DATA, "%s: the state is corrupt: number %d is %g", task->spec.name, i,
                  env->scratch[i]);
+    if (env->randomiser)
+        RV_TRY(rv_randomiser_state_load(env->randomiser,
+                                        (const char *)state + sizeof head + (size_t)task->n_state * sizeof(double)));
     if (head.is_running || !task->cfg) {
         RV_TRY(task->family->load(env->sim, env->scratch));
         task->family->observe(env->sim, env->obs);

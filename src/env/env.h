@@ -18,6 +18,7 @@
 #include "base/field.h"
 #include "base/rng.h"
 #include "base/status.h"
+#include "env/randomise.h"
 
 #include <stdint.h>
 
@@ -50,6 +51,7 @@ struct rv_env_spec {
     const double *act_high; /* (n_act) */
     const float *alive_low; /* (n_obs) what rv_env_outside reads; NULL for others */
     const float *alive_high;
+    const char *note;  /* what whoever starts a run should be told; NULL: nothing */
     bool is_stateless; /* the state cannot be saved: a resume begins a new episode */
     /** Termination inside a learned model, from predicted next observations (MBPO; Janner et al. 2019, app. A).
      * @param[in] next_obs (n, n_obs) float32; @param[out] done (n) 1 = terminated. NULL: the task never terminates. */
@@ -93,6 +95,14 @@ rv_status rv_env_create(const char *name, rv_env **out);
 void rv_env_destroy(rv_env **env);
 const rv_env_spec *rv_env_spec_of(const rv_env *env);
 
+/** From the next episode on, draw what the settings name (randomise.h), each from the generator that reset gets, after
+ * what the task draws. Before the first episode, once; where nothing is named, nothing changes.
+ * @return RV_OK; RV_E_CONFIG "randomise.mass must be empty: ... does not run on MuJoCo"; RV_E_NOMEM; RV_E_INTERNAL */
+rv_status rv_env_randomise(rv_env *env, const rv_randomise_cfg *cfg);
+
+/** What the present episode drew; NULL when nothing of it is randomised. */
+const rv_random_draws *rv_env_draws(const rv_env *env);
+
 /** rv_env_spec.terminated of a task that is alive while every number of the observation lies in
  * [alive_low, alive_high]; what is not a number does not. */
 void rv_env_outside(const rv_env_spec *spec, int n, const float *next_obs, unsigned char *done);
@@ -126,9 +136,10 @@ rv_status rv_env_step_begin(rv_env *env, const float *act);
 rv_status rv_env_step_end(rv_env *env, float *obs, rv_env_step_result *out);
 
 /** The whole state as bytes: enough to go on bit for bit in another process (position, velocity, warm start,
- * time, step in the episode). rv_env_state_size bytes; constant per task. The last observation is not part of it.
- * What cannot be saved (spec.is_stateless, or a user's own that failed) is a state in which no episode runs.
- * A load fails with RV_E_DATA when the size or a number is wrong; the environment is then as it was. */
+ * time, step in the episode, what is randomised). rv_env_state_size bytes; constant per environment. The last
+ * observation is not part of it. What cannot be saved (spec.is_stateless, or a user's own that failed) is a state in
+ * which no episode runs. A load fails with RV_E_DATA when the size or a number is wrong; the environment is then as it
+ * was. */
 size_t rv_env_state_size(const rv_env *env);
 void rv_env_state_save(rv_env *env, void *out);
 rv_status rv_env_state_load(rv_env *env, const void *state, size_t n);

@@ -50,6 +50,16 @@ struct rv_env_family {
     /** The simulation of libmujoco behind it, for randomise.h to change. NULL: there is none. */
     struct rv_mujoco_sim *(*physics)(void *sim);
 
+    /* what pictures are made from; NULL where the family has no such thing */
+    /** Go on from the numbers of a state, as save gives them, to those that the learner's next observation tells of:
+     * what it does not show stays, or is integrated where its velocity shows.
+     * @param[in] before, obs (n_obs) the observation of the state, and the next one
+     * @param[in,out] numbers (n_state) */
+    void (*pose)(const rv_env_task *task, const float *before, const float *obs, double *numbers);
+    /** The cells of a task on a grid, row by row, in the characters of view/draw_grid.h; the first of the numbers is
+     * the cell that the agent is on. NULL for a task that is on none. @param[in] numbers (n_state) of the state */
+    const char *(*grid)(const rv_env_task *task, const double *numbers, int *n_rows, int *n_cols);
+
     /* a family of users' own environments; NULL for others */
     /** Does this name belong to the family? */
     bool (*claims)(const char *name);
@@ -59,7 +69,7 @@ struct rv_env_family {
     bool is_opaque;
 };
 
-extern const rv_env_family rv_env_classic, rv_env_mujoco;
+extern const rv_env_family rv_env_classic, rv_env_tabular, rv_env_mujoco, rv_env_mjcf;
 
 /** x limited to [low, high]; NaN stays NaN. */
 static inline double rv_env_clip(double x, double low, double high)
@@ -85,7 +95,8 @@ const rv_env_task *rv_env_task_of(const rv_env *env);
 rv_status rv_env_start(rv_env *env, const double *pos, const double *vel);
 
 /** One step with actuator values, handed to the simulation as they are. Goes on past a termination and past the time
- * limit; truncated is set from the time limit on. @param[in] u (rv_env_raw_act, then n_random) */
+ * limit; truncated is set from the time limit on. @param[in] u (rv_env_raw_act, then n_random)
+ * @return as rv_env_step_end; RV_E_DATA (no such number of an action) */
 rv_status rv_env_step_raw(rv_env *env, const double *u, rv_env_step_result *out);
 
 /** The last observation in double (rv_env_raw_obs); the environment's. */
@@ -93,6 +104,12 @@ const double *rv_env_observation(const rv_env *env);
 
 /** Position and velocity. @param[out] out (n_state); the first n_pos + n_vel are those */
 void rv_env_numbers(rv_env *env, double *out);
+
+/** family->pose. @return false where it has none: then numbers is as it was */
+bool rv_env_pose(const rv_env_task *task, const float *before, const float *obs, double *numbers);
+
+/** The MuJoCo simulation behind the environment, NULL where there is none. The environment's. */
+const struct rv_mujoco_sim *rv_env_mujoco_sim(const rv_env *env);
 
 /* mujoco_models.c: model descriptions (MJCF) */
 extern const char rv_mujoco_inverted_pendulum[], rv_mujoco_inverted_double_pendulum[], rv_mujoco_swimmer[],

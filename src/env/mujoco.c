@@ -326,6 +326,32 @@ static rv_mujoco_sim *physics(void *sim)
     return &((mujoco *)sim)->sim;
 }
 
+/* ---- pictures ---- */
+
+/* positions as the observation shows them; those in front of the first that it shows are integrated from their
+ * velocities (only sliding coordinates are hidden) */
+static void pose(const rv_env_task *task, const float *before, const float *obs, double *q)
+{
+    const mujoco_task *more = task->more;
+    const float *sines = obs;
+    int at = 0, n_hidden = task->n_pos, vel_at = 0;
+    for (int k = 0; k < n_parts(more); at += more->parts[k++].n) {
+        const mujoco_part *part = &more->parts[k];
+        if (part->source == FROM_POS && part->first < n_hidden)
+            n_hidden = part->first;
+        if (part->source == FROM_SIN)
+            sines = obs + at;
+        if (part->source == FROM_VEL)
+            vel_at = at;
+        for (int i = 0; i < part->n && part->source == FROM_POS; i++)
+            q[part->first + i] = (double)obs[at + i];
+        for (int i = 0; i < part->n && part->source == FROM_COS; i++)
+            q[part->first + i] = atan2((double)sines[i], (double)obs[at + i]);
+    }
+    for (int i = 0; i < n_hidden; i++)
+        q[i] += task->spec.dt * ((double)before[vel_at + i] + (double)obs[vel_at + i]) / 2;
+}
+
 /* ---- robots: what tasks with one body share ---- */
 
 static double slider_x(const mjModel *model, const mjData *data)
@@ -661,4 +687,5 @@ const rv_env_family rv_env_mujoco = {
     .save = save,
     .load = load,
     .physics = physics,
+    .pose = pose,
 };

@@ -1,6 +1,7 @@
 #include "env/mujoco_sim.h"
 
 #include "base/memory.h"
+#include "env/mujoco_change.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -88,6 +89,7 @@ static void load_model(void *arg)
 
 void rv_mujoco_sim_clear(rv_mujoco_sim *sim)
 {
+    rv_mujoco_change_destroy(sim);
     if (sim->data)
         mj_deleteData(sim->data);
     if (sim->model)
@@ -141,9 +143,13 @@ static void call_forward(void *arg)
 static void call_step(void *arg)
 {
     rv_mujoco_sim *sim = arg;
-    memcpy(sim->data->ctrl, sim->u, (size_t)sim->model->nu * sizeof(double));
-    for (int i = 0; i < sim->frame_skip; i++)
+    size_t n_bytes = (size_t)sim->model->nu * sizeof(double);
+    memcpy(sim->data->ctrl, sim->u, n_bytes);
+    for (int i = 0; i < sim->frame_skip; i++) {
+        if (sim->change)
+            memcpy(sim->data->ctrl, rv_mujoco_change_control(sim, i), n_bytes);
         mj_step(sim->model, sim->data);
+    }
     if (!sim->has_no_contact_forces)
         mj_rnePostConstraint(sim->model, sim->data);
 }
@@ -159,6 +165,8 @@ static rv_status place(rv_mujoco_sim *sim, const double *pos, const double *vel)
 rv_status rv_mujoco_sim_start(rv_mujoco_sim *sim, const double *pos, const double *vel)
 {
     RV_TRY(place(sim, pos, vel));
+    if (sim->change)
+        rv_mujoco_change_start(sim);
     RV_TRY(rv_mujoco_call(sim->name, call_forward, sim));
     return check_warnings(sim);
 }
@@ -166,7 +174,50 @@ rv_status rv_mujoco_sim_start(rv_mujoco_sim *sim, const double *pos, const doubl
 rv_status rv_mujoco_sim_step(rv_mujoco_sim *sim, const double *u)
 {
     sim->u = u;
+    if (sim->change)
+        rv_mujoco_change_push(sim, u);
     RV_TRY(rv_mujoco_call(sim->name, call_step, sim));
+    return check_warnings(sim);
+}
+
+typedef struct refresh_job {
+    const mjModel *m;
+    mjData *d;
+    rv_mujoco_part part;
+} refresh_job;
+
+/* kinematics normalises quaternions in qpos, and the solver leaves another warm start: both are put back */
+static void call_refresh(void *arg)
+{
+    const refresh_job *job = arg;
+    const mjModel *m = job->m;
+    mjData *d = job->d;
+    size_t n_pos = (size_t)m->nq * sizeof(double), n_vel = (size_t)m->nv * sizeof(double);
+    mjMARKSTACK;
+    double *pos = mj_stackAlloc(d, m->nq), *warm = mj_stackAlloc(d, m->nv);
+    memcpy(pos, d->qpos, n_pos);
+    memcpy(warm, d->qacc_warmstart, n_vel);
+    if (job->part == RV_MUJOCO_FORCES) {
+        mj_forward(m, d);
+        mj_rnePostConstraint(m, d);
+    } else {
+        mj_kinematics(m, d);
+    }
+    if (job->part == RV_MUJOCO_VELOCITIES) {
+        mj_comPos(m, d);
+        mj_comVel(m, d);
+    }
+    memcpy(d->qpos, pos, n_pos);
+    memcpy(d->qacc_warmstart, warm, n_vel);
+    mjFREESTACK;
+}
+
+rv_status rv_mujoco_sim_refresh(rv_mujoco_sim *sim, rv_mujoco_part part)
+{
+    refresh_job job = {sim->model, sim->data, part};
+    if (part == RV_MUJOCO_STATE)
+        return RV_OK;
+    RV_TRY(rv_mujoco_call(sim->name, call_refresh, &job));
     return check_warnings(sim);
 }
 

@@ -82,3 +82,33 @@ rv_status rv_distribution_parse(const char *text, double min, double max, rv_dis
 /** A number of the distribution, which is not NONE. A normal that falls out of the range 128 times, of which the chance
  * is below 1e-20, gives its mean. */
 double rv_distribution_draw(const rv_distribution *d, rv_rng *rng);
+
+/* ---- what an environment keeps (env.c) ---- */
+
+typedef struct rv_randomiser rv_randomiser;
+struct rv_mujoco_sim;
+
+/** Does any setting ask for a draw? */
+bool rv_randomise_is_on(const rv_randomise_cfg *cfg);
+
+/** name: the task's, for messages; sim: the simulation to change, NULL where there is none; both borrowed. All values
+ * are nominal until the first draw.
+ * @return RV_OK; RV_E_CONFIG "randomise.mass: ..." (no distribution, or no simulation to change); RV_E_NOMEM */
+rv_status rv_randomiser_create(const rv_randomise_cfg *cfg, const char *name, struct rv_mujoco_sim *sim,
+                               rv_randomiser **out);
+void rv_randomiser_destroy(rv_randomiser **r);
+
+/** Draw what is on, in the order of rv_random_id, and change the simulation, before it starts an episode. */
+rv_status rv_randomiser_draw(rv_randomiser *r, rv_rng *rng);
+
+/** The draws in force. The delay is what became of it: whole time steps, in seconds. */
+const rv_random_draws *rv_randomiser_draws(const rv_randomiser *r);
+
+/** Add the noise of a step to an observation. key: the episode's; step: in the episode, 0 for the start. */
+void rv_randomiser_noise(const rv_randomiser *r, uint64_t key, int64_t step, int n, float *obs);
+
+/** Draws and controls under way as bytes; what they say is put into force by a load. Restore the simulation after it.
+ * @return RV_OK; RV_E_DATA, and nothing has changed, when a number is out of its range */
+size_t rv_randomiser_state_size(const rv_randomiser *r);
+void rv_randomiser_state_save(const rv_randomiser *r, void *out);
+rv_status rv_randomiser_state_load(rv_randomiser *r, const void *state);

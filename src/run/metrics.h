@@ -40,6 +40,12 @@
     X(RV_M_IMAGINE_LENGTH,    "imagine/length",           "steps",   false, "longest branch that the schedule allows")   \
     X(RV_M_REAL_ROWS,         "data/real_rows",           "rows",    false, "rows in the real buffer")                   \
     X(RV_M_IMAGINED_ROWS,     "data/imagined_rows",       "rows",    false, "rows in the imagined buffer")               \
+    X(RV_M_RANDOM_MASS,       "random/mass",              "",        false, "factor on masses and inertias that the episode drew")\
+    X(RV_M_RANDOM_FRICTION,   "random/friction",          "",        false, "factor on friction")                        \
+    X(RV_M_RANDOM_DAMPING,    "random/damping",           "",        false, "factor on joint damping")                   \
+    X(RV_M_RANDOM_GEAR,       "random/gear",              "",        false, "factor on the gear of actuators")           \
+    X(RV_M_RANDOM_DELAY,      "random/delay_s",           "s",       false, "delay of the actuators in the episode")     \
+    X(RV_M_RANDOM_OBS_NOISE,  "random/obs_noise",         "",        false, "standard deviation of its noise on observations")\
     X(RV_M_WORK_S,            "time/work_s",              "s",       true,  "a rank's time at work in the tick; the three add up to the tick")\
     X(RV_M_WAIT_S,            "time/wait_s",              "s",       true,  "a rank's time waiting for others")          \
     X(RV_M_EXCHANGE_S,        "time/exchange_s",          "s",       true,  "a rank's time moving data")                 \
