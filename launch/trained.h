@@ -13,7 +13,7 @@ typedef struct rv_trained {
     rv_mlp_tape tape; /* of one row of the policy */
 } rv_trained;
 
-/** Read a run's settings and learner, and make its environment.
+/** Read a run's settings and learner, and make its environment, as evaluations have it.
  * @param[in] overrides settings that differ from the run's and do not change what is learned
  * @return RV_OK; RV_E_NOINPUT (no such run, or no checkpoint yet); RV_E_CONFIG (settings that are not the
  * checkpoint's); RV_E_DATA; what rv_env_register and rv_env_create return. The caller closes *out, also after a failure

@@ -74,7 +74,8 @@ static double hill(double x)
 
 void rv_draw_mountain_car(rv_canvas *canvas, rv_box box, const double *state)
 {
-    const double low = -1.2, high = 0.6, goal = 0.45, step = 0.02;
+    const double low = -1.2, high = 0.6, goal = 0.45;
+    const int n_points = 90;
     double scale = fmin(box.width / 2.0, box.height / 1.5);
     frame f = {canvas, box.x + box.width / 2 + 0.3 * scale, box.y + box.height / 2 + 0.6 * scale, scale};
     double x = state[0], slope = atan(0.45 * 3 * cos(3 * x));
@@ -82,8 +83,10 @@ void rv_draw_mountain_car(rv_canvas *canvas, rv_box box, const double *state)
     cairo_t *cr = canvas->cr;
     cairo_new_path(cr);
     cairo_move_to(cr, at_x(&f, low), at_y(&f, -0.1));
-    for (double at = low; at < high + step / 2; at += step)
+    for (int i = 0; i <= n_points; i++) {
+        double at = low + (high - low) * i / n_points;
         cairo_line_to(cr, at_x(&f, at), at_y(&f, hill(at)));
+    }
     cairo_line_to(cr, at_x(&f, high), at_y(&f, -0.1));
     cairo_close_path(cr);
     rv_canvas_colour(canvas, 0xd5dde0, 1);

@@ -76,6 +76,8 @@ static void draw_cell(const layout *l, int row, int col, char cell)
 
 void rv_draw_grid(rv_canvas *canvas, rv_box box, int n_rows, int n_cols, const char *cells, int at)
 {
+    if (n_rows < 1 || n_cols < 1)
+        return;
     layout l = place(canvas, box, n_rows, n_cols);
     for (int i = 0; i < n_rows * n_cols; i++)
         draw_cell(&l, i / n_cols, i % n_cols, cells[i]);

@@ -116,10 +116,13 @@ static void draw_chart(const rv_film *film, rv_canvas *canvas, rv_box box, int64
 {
     const rv_foresight *f = film->foresight;
     chart c = {film, canvas, {box.x + 44, box.y + 28, box.width - 44 - 16, box.height - 28 - 34}, 0};
-    double largest = 0;
-    for (int64_t i = 0; i < f->n; i++)
+    double largest = 0, highest = 0;
+    for (int64_t i = 0; i < f->n; i++) {
         largest = fmax(largest, f->error[i]);
-    c.top = round_up(fmax(1.1 * largest, 1e-3));
+        highest = fmax(highest, f->high[i]);
+    }
+    /* a member that got lost must not flatten the curve */
+    c.top = round_up(fmax(fmax(1.1 * largest, fmin(highest, 3 * largest)), 1e-3));
     rv_canvas_fill_box(canvas, box, RV_PAPER);
     rv_canvas_text(canvas, box.x + 10, box.y + 14, 11, RV_LEFT, box.width - 20, RV_INK,
                    "error of the imagined state, in standard deviations of the data; band: the members one by one");
@@ -192,24 +195,26 @@ void rv_film_sheet_size(const rv_film *film, int *width, int *height)
     *height = HEAD + 2 * tile + GAP + (film->imagined ? CHART + 20 : 0);
 }
 
-/* one moment below its caption */
-static rv_status draw_tile(const rv_film *film, rv_canvas *canvas, int col, int row, bool is_real, int64_t t)
+static void write_moment(const rv_film *film, rv_canvas *canvas, double x, double y, bool is_real, int64_t t)
 {
     char text[64];
-    double x = col * (film->width + GAP), y = HEAD + row * (film->height + CAPTION + GAP);
     const rv_track *track = is_real ? film->real : film->imagined;
     int64_t at = t < track->n ? t : track->n - 1;
+    double middle = y + CAPTION / 2.0, most = film->width / 2.0;
+    snprintf(text, sizeof text, "step %lld%s", (long long)at, is_real ? "" : end_of_imagined(film, t));
+    rv_canvas_text(canvas, x + 8, middle, 12, RV_LEFT, most, RV_INK, text);
+    snprintf(text, sizeof text, "return %.1f", track->total[at]);
+    rv_canvas_text(canvas, x + film->width - 8, middle, 12, RV_RIGHT, most, RV_FAINT, text);
+}
+
+/* one moment below its caption; the first of a row says which row it is */
+static rv_status draw_tile(const rv_film *film, rv_canvas *canvas, int col, int row, bool is_real, int64_t t)
+{
+    double x = col * (film->width + GAP), y = HEAD + row * (film->height + CAPTION + GAP);
     if (film->imagined && col == 0)
         write_caption(film, canvas, x, y, is_real, t);
     else
-        rv_canvas_fill_box(canvas, (rv_box){x, y, film->width, CAPTION}, RV_PAPER);
-    snprintf(text, sizeof text, "step %lld%s%s", (long long)at, at < t ? " (its last)" : "",
-             is_real || at < t ? "" : end_of_imagined(film, t));
-    if (!film->imagined || col > 0)
-        rv_canvas_text(canvas, x + 8, y + CAPTION / 2.0, 12, RV_LEFT, film->width / 2, RV_INK, text);
-    snprintf(text, sizeof text, "return %.1f", track->total[at]);
-    if (!film->imagined || col > 0)
-        rv_canvas_text(canvas, x + film->width - 8, y + CAPTION / 2.0, 12, RV_RIGHT, film->width / 2, RV_FAINT, text);
+        write_moment(film, canvas, x, y, is_real, t);
     return draw_track(film, canvas, x, y + CAPTION, is_real, t);
 }
 
