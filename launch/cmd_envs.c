@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "env/check.h"
 #include "env/reference.h"
+#include "env/remote_keys.h"
 #include "launch/commands.h"
 #include "launch/options.h"
 #include "launch/replay_view.h"
@@ -17,6 +18,7 @@ static const char usage[] =
     "       reverie envs NAME [key=value ...] [--json]\n"
     "       reverie envs check NAME [key=value ...] [--steps N] [--seed S] [--json]\n"
     "       reverie envs replay FILE.csv [--json]\n"
+    "       reverie envs keys FOLDER\n"
     "\n"
     "envs      the tasks: sizes, time limit, seconds of a step, the return that counts as solved (-: none is\n"
     "          registered), whether an episode can end before its limit, and whether the reward is known as a "
@@ -29,6 +31,8 @@ static const char usage[] =
     "replay    start the task in the state of a reference file, apply the file's actions and compare. Observations,\n"
     "          states and flags must be equal bit for bit, rewards within 1e-12 relative.\n"
     "          Exit status 0: all equal; 1: something differs.\n"
+    "keys      make the keys by which a run and a server on another machine know each other, in a new folder or one\n"
+    "          without keys (env.keys; reverie-gym --keys).\n"
     "--json    print JSON instead of text.\n"
     "\n"
     "examples:\n"
@@ -220,17 +224,26 @@ static rv_status replay(const char *path, bool want_json, bool *is_equal)
     return status;
 }
 
+static rv_status make_keys(const char *folder)
+{
+    RV_TRY(rv_remote_keys_make(folder));
+    printf(
+        "keys are in %s: the run needs client.secret and server.public, the server server.secret and client.public\n",
+        folder);
+    return rv_cmd_flush();
+}
+
 /* ---- the command ---- */
 
 /* a word that is neither a command nor a task */
 static rv_status unknown_word(const char *word)
 {
-    static const char *const commands[] = {"list", "check", "replay"};
+    static const char *const commands[] = {"list", "check", "replay", "keys"};
     const rv_env_spec *spec = NULL;
     int least = 3; /* a mistyped command is nearer than that */
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         if (rv_field_nearer(word, commands[i], &least))
-            return rv_options_unknown("envs", "command", word, 3, commands);
+            return rv_options_unknown("envs", "command", word, 4, commands);
     return rv_env_find(word, &spec);
 }
 
@@ -247,9 +260,11 @@ static rv_status run_command(const arguments *a, bool *is_good)
                  w->positional[1]);
         return list(a->want_json);
     }
-    if (checks || strcmp(command, "replay") == 0) {
-        RV_CHECK(w->n_positional == 2, RV_E_USAGE, "envs: %s needs a %s; see 'reverie envs --help'", command,
-                 checks ? "NAME" : "FILE.csv");
+    if (checks || strcmp(command, "replay") == 0 || strcmp(command, "keys") == 0) {
+        const char *wanted = checks ? "NAME" : command[0] == 'k' ? "FOLDER" : "FILE.csv";
+        RV_CHECK(w->n_positional == 2, RV_E_USAGE, "envs: %s needs a %s; see 'reverie envs --help'", command, wanted);
+        if (command[0] == 'k')
+            return make_keys(w->positional[1]);
         return checks ? check(w->positional[1], a, is_good) : replay(w->positional[1], a->want_json, is_good);
     }
     if (!rv_env_is_own(command) && rv_env_find(command, &spec) != RV_OK)

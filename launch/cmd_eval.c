@@ -18,7 +18,7 @@ static const char usage[] =
     "standard deviation (over the episodes), least and largest return, and the mean length. The same checkpoint,\n"
     "seed and N give the same numbers. The starts are others than those of the evaluations during training.\n"
     "\n"
-    "  --episodes N  how many; eval.episodes of the run's config.yaml unless given\n"
+    "  --episodes N  how many; eval.episodes of the run's config.yaml unless given (10 if that is 0)\n"
     "  --seed S      of the starts; the run's seed unless given\n"
     "  --json        print JSON, with the return of every episode\n"
     "\n"
@@ -134,7 +134,7 @@ static rv_status eval_run(const arguments *a)
     rv_trained t = {.env = NULL};
     rv_episode *episodes = NULL;
     RV_TRY_GOTO(rv_trained_open(a->run, 0, NULL, &t), done);
-    options o = {.episodes = t.config.eval.episodes, .seed = t.config.root.seed};
+    options o = {.episodes = t.config.eval.episodes ? t.config.eval.episodes : 10, .seed = t.config.root.seed};
     for (int i = 0; i < 2; i++)
         RV_TRY_GOTO(read_option(&option_fields[i], a->values[i], &o), done);
     RV_TRY_GOTO(RV_NEW(episodes, o.episodes), done);

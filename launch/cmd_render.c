@@ -65,7 +65,7 @@ enum { RANDOM, ZERO };
 /* every and fps 0: as the task has it */
 static const rv_field option_fields[] = {
     {"episodes", RV_T_I64, RV_FIELD_AT(options, episodes), "1", 1, 1000, "episodes", NULL, "", 0},
-    {"steps", RV_T_I64, RV_FIELD_AT(options, steps), "1000000", 1, RV_EVALUATE_MAX_STEPS, "steps", NULL, "", 0},
+    {"steps", RV_T_I64, RV_FIELD_AT(options, steps), "10000", 1, RV_EVALUATE_MAX_STEPS, "steps", NULL, "", 0},
     {"seed", RV_T_I64, RV_FIELD_AT(options, seed), "0", 0, 9007199254740991.0, "", NULL, "", 0},
     {"every", RV_T_I64, RV_FIELD_AT(options, every), "0", 0, RV_EVALUATE_MAX_STEPS, "steps", NULL, "", 0},
     {"fps", RV_T_F64, RV_FIELD_AT(options, fps), "0", 0, 100, "frames/s", NULL, "", 0},

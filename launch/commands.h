@@ -14,6 +14,7 @@ int rv_cmd_envs(int argc, char **argv);
 int rv_cmd_layout(int argc, char **argv);
 int rv_cmd_ledger(int argc, char **argv);
 int rv_cmd_hash(int argc, char **argv);
+int rv_cmd_env_child(int argc, char **argv);
 
 /** Print the error record and return its exit code; 0 for RV_OK. */
 int rv_cmd_finish(rv_status status);

@@ -1,4 +1,5 @@
 /* main.c - the command line: reverie COMMAND ... */
+#include "env/plugin.h"
 #include "launch/commands.h"
 #include "launch/options.h"
 
@@ -19,6 +20,8 @@ static const struct {
     {"layout", "show which rank would do what", rv_cmd_layout},
     {"ledger", "show where the time of each rank went", rv_cmd_ledger},
     {"hash", "hash every unit of a run, to compare runs", rv_cmd_hash},
+    /* no help: not for people, neither listed nor suggested */
+    {"env-child", NULL, rv_cmd_env_child},
 };
 
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
@@ -27,7 +30,8 @@ static void usage(FILE *out)
 {
     fprintf(out, "reverie - model-based reinforcement learning over MPI\n\nusage: reverie COMMAND ...\n\ncommands:\n");
     for (int i = 0; i < N_COMMANDS; i++)
-        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
+        if (commands[i].help)
+            fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
     fprintf(out, "\nexamples:\n"
                  "  reverie train configs/pendulum.yaml\n"
                  "  reverie train configs/hopper.yaml seed=3 schedule.total_steps=20000 -n 8\n"
@@ -41,13 +45,16 @@ static void usage(FILE *out)
 static rv_status unknown(const char *word)
 {
     const char *names[N_COMMANDS];
+    int n = 0;
     for (int i = 0; i < N_COMMANDS; i++)
-        names[i] = commands[i].name;
-    return rv_options_unknown("", word[0] == '-' ? "option" : "command", word, N_COMMANDS, names);
+        if (commands[i].help)
+            names[n++] = commands[i].name;
+    return rv_options_unknown("", word[0] == '-' ? "option" : "command", word, n, names);
 }
 
 int main(int argc, char **argv)
 {
+    rv_plugin_set_program("/proc/self/exe");
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)) {
         usage(stdout);
         return rv_cmd_finish(rv_cmd_flush());

@@ -289,8 +289,14 @@ static rv_status actor_restored(void *role)
     actor *a = role;
     for (int i = 0; i < a->n_units; i++) {
         env_unit *u = &a->units[i];
-        if (u->episode >= 0)
-            RV_TRY(rv_env_state_load(u->env, u->env_state, rv_env_state_size(u->env)));
+        if (u->episode < 0)
+            continue;
+        rv_status status = rv_env_state_load(u->env, u->env_state, rv_env_state_size(u->env));
+        if (status != RV_E_ENV)
+            RV_TRY(status);
+        else
+            rv_warn("env %d: %s; a new episode begins, failure %lld", u->number, rv_error_last()->text,
+                    (long long)++u->n_failures);
     }
     return RV_OK;
 }

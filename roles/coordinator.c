@@ -118,9 +118,12 @@ void rv_coordinator_conclude(rv_coordinator *c, const rv_run_plan *plan)
     if (plan->columns > 0 && c->world->size > 1)
         rv_clock_sleep(mpirun_s);
     int seconds = (int)s.wall;
-    printf("done: %lld real steps in %d:%02d on %d rank%s; mean return %.1f over %lld episodes on the mean action\n",
-           (long long)s.step, seconds / 60, seconds % 60, c->world->size, c->world->size == 1 ? "" : "s", s.eval_reward,
-           (long long)plan->cfg.eval.episodes);
+    printf("done: %lld real steps in %d:%02d on %d rank%s", (long long)s.step, seconds / 60, seconds % 60,
+           c->world->size, c->world->size == 1 ? "" : "s");
+    if (plan->cfg.eval.episodes > 0)
+        printf("; mean return %.1f over %lld episodes on the mean action", s.eval_reward,
+               (long long)plan->cfg.eval.episodes);
+    printf("\n");
     printf("run:  %s\n", plan->run_dir);
     fflush(stdout);
 }

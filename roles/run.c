@@ -70,8 +70,9 @@ static rv_status choose_kernels(rv_world *world, const rv_run_plan *plan)
 }
 
 /* rank 0 says what starts */
-static rv_status announce(rv_world *world)
+static rv_status announce(rv_world *world, const rv_run_plan *plan)
 {
+    const rv_env_spec *spec = NULL;
     char kernels[RV_FIELD_TEXT];
     int64_t widest[2] = {rv_kernels_instructions(), -(int64_t)rv_kernels_instructions()};
     RV_TRY(rv_world_max(world, 2, widest));
@@ -82,6 +83,9 @@ static rv_status announce(rv_world *world)
     rv_info("%d rank%s on %d node%s; kernels: %s%s", world->size, world->size == 1 ? "" : "s", world->n_nodes,
             world->n_nodes == 1 ? "" : "s", kernels,
             widest[0] == -widest[1] ? "" : " on this node, others elsewhere (same bits)");
+    RV_TRY(rv_env_find(plan->cfg.env.name, &spec));
+    if (spec->note)
+        rv_warn("%s", spec->note);
     return RV_OK;
 }
 
@@ -94,7 +98,7 @@ static rv_status run_loop(rv_world *world, const rv_run_plan *plan, const rv_lay
     rv_loop loop = {0};
     RV_TRY_GOTO(choose_kernels(world, plan), done);
     RV_TRY_GOTO(rv_coordinator_create(world, plan, layout, &coordinator), done);
-    RV_TRY_GOTO(announce(world), done);
+    RV_TRY_GOTO(announce(world, plan), done);
     name_this_rank(world, layout);
     RV_TRY_GOTO(rv_context_create(&plan->cfg, layout, world, coordinator, plan->run_dir, &ctx), done);
     RV_TRY_GOTO(rv_loop_create(ctx, plan->resume, &loop), done);

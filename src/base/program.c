@@ -64,8 +64,8 @@ rv_status rv_program_start(const char *package, char *const *words, const int fi
     pid_t child = 0;
     int code = posix_spawnp(&child, words[0], &actions, NULL, words, environ);
     posix_spawn_file_actions_destroy(&actions);
-    RV_CHECK(code != ENOENT, RV_E_UNAVAILABLE, "%s is not installed; run: apt-get install %s (or launch/install-deps)",
-             words[0], package);
+    RV_CHECK(code != ENOENT, RV_E_UNAVAILABLE,
+             "%s is not installed; run: apt-get install %s (or launch/install-deps run show)", words[0], package);
     RV_CHECK(code == 0, RV_E_OS, "cannot start %s: %s", words[0], strerror(code));
     *out = child;
     return RV_OK;

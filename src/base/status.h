@@ -14,7 +14,7 @@
 // clang-format off
 #define RV_STATUS_MAP(X)                                                              \
     X(RV_OK,             0, "success")                                                \
-    X(RV_E_DIFFERS,      1, "the things compared differ")                             \
+    X(RV_E_DIFFERS,      1, "the things compared differ, or a check failed")          \
     X(RV_E_USAGE,       64, "the command line is wrong")                              \
     X(RV_E_DATA,        65, "a file's content is wrong or corrupt")                   \
     X(RV_E_NOINPUT,     66, "a file or run does not exist or cannot be read")         \

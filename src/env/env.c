@@ -23,7 +23,8 @@ struct rv_env {
 
 /* ---- registry ---- */
 
-static const rv_env_family *const families[] = {&rv_env_classic, &rv_env_mujoco};
+static const rv_env_family *const families[] = {&rv_env_classic, &rv_env_tabular, &rv_env_mujoco,
+                                                &rv_env_mjcf,    &rv_env_plugin,  &rv_env_remote};
 
 enum { MAX_TASKS = 64, MAX_OWN = 16, N_FAMILIES = (int)(sizeof families / sizeof *families) };
 
@@ -341,6 +342,9 @@ static rv_status step(rv_env *env, const double *u, float *obs, rv_env_step_resu
 
 rv_status rv_env_step_raw(rv_env *env, const double *u, rv_env_step_result *out)
 {
+    const rv_env_spec *spec = &env->task->spec;
+    RV_CHECK(!spec->n_actions || (u[0] >= 0 && u[0] < spec->n_actions && u[0] == rint(u[0])), RV_E_DATA,
+             "%s: action %g, expected a whole number below %d", spec->name, u[0], spec->n_actions);
     if (env->task->family->begin)
         env->task->family->begin(env->sim, u);
     return blame(env, step(env, u, NULL, out));

@@ -51,6 +51,7 @@ struct rv_env_spec {
     const double *act_high; /* (n_act) */
     const float *alive_low; /* (n_obs) what rv_env_outside reads; NULL for others */
     const float *alive_high;
+    const char *note;  /* what whoever starts a run should be told; NULL: nothing */
     bool is_stateless; /* the state cannot be saved: a resume begins a new episode */
     /** Termination inside a learned model, from predicted next observations (MBPO; Janner et al. 2019, app. A).
      * @param[in] next_obs (n, n_obs) float32; @param[out] done (n) 1 = terminated. NULL: the task never terminates. */

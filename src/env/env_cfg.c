@@ -12,7 +12,7 @@ const rv_field rv_env_cfg_fields[] = {
     {"arguments", RV_T_STR, AT(arguments), "", 0, 0, "", NULL,
      "a text that a plug-in or a server gets as it is", 0},
     {"address", RV_T_STR, AT(address), "tcp://127.0.0.1:5555", 0, 0, "", NULL,
-     "where the server of a remote environment listens", RV_FIELD_RUNTIME},
+     "where the server of a remote environment listens; several: separated by commas", RV_FIELD_RUNTIME},
     {"keys", RV_T_STR, AT(keys), "", 0, 0, "", NULL,
      "folder with the keys for a server on another machine ('reverie envs keys')", RV_FIELD_RUNTIME},
     {"timeout_s", RV_T_F64, AT(timeout_s), "5", 1e-3, 1e6, "s", NULL,

@@ -69,7 +69,7 @@ struct rv_env_family {
     bool is_opaque;
 };
 
-extern const rv_env_family rv_env_classic, rv_env_mujoco;
+extern const rv_env_family rv_env_classic, rv_env_tabular, rv_env_mujoco, rv_env_mjcf, rv_env_plugin, rv_env_remote;
 
 /** x limited to [low, high]; NaN stays NaN. */
 static inline double rv_env_clip(double x, double low, double high)
@@ -95,7 +95,8 @@ const rv_env_task *rv_env_task_of(const rv_env *env);
 rv_status rv_env_start(rv_env *env, const double *pos, const double *vel);
 
 /** One step with actuator values, handed to the simulation as they are. Goes on past a termination and past the time
- * limit; truncated is set from the time limit on. @param[in] u (rv_env_raw_act, then n_random) */
+ * limit; truncated is set from the time limit on. @param[in] u (rv_env_raw_act, then n_random)
+ * @return as rv_env_step_end; RV_E_DATA (no such number of an action) */
 rv_status rv_env_step_raw(rv_env *env, const double *u, rv_env_step_result *out);
 
 /** The last observation in double (rv_env_raw_obs); the environment's. */

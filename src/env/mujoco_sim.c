@@ -180,6 +180,47 @@ rv_status rv_mujoco_sim_step(rv_mujoco_sim *sim, const double *u)
     return check_warnings(sim);
 }
 
+typedef struct refresh_job {
+    const mjModel *m;
+    mjData *d;
+    rv_mujoco_part part;
+} refresh_job;
+
+/* kinematics normalises quaternions in qpos, and the solver leaves another warm start: both are put back */
+static void call_refresh(void *arg)
+{
+    const refresh_job *job = arg;
+    const mjModel *m = job->m;
+    mjData *d = job->d;
+    size_t n_pos = (size_t)m->nq * sizeof(double), n_vel = (size_t)m->nv * sizeof(double);
+    mjMARKSTACK;
+    double *pos = mj_stackAlloc(d, m->nq), *warm = mj_stackAlloc(d, m->nv);
+    memcpy(pos, d->qpos, n_pos);
+    memcpy(warm, d->qacc_warmstart, n_vel);
+    if (job->part == RV_MUJOCO_FORCES) {
+        mj_forward(m, d);
+        mj_rnePostConstraint(m, d);
+    } else {
+        mj_kinematics(m, d);
+    }
+    if (job->part == RV_MUJOCO_VELOCITIES) {
+        mj_comPos(m, d);
+        mj_comVel(m, d);
+    }
+    memcpy(d->qpos, pos, n_pos);
+    memcpy(d->qacc_warmstart, warm, n_vel);
+    mjFREESTACK;
+}
+
+rv_status rv_mujoco_sim_refresh(rv_mujoco_sim *sim, rv_mujoco_part part)
+{
+    refresh_job job = {sim->model, sim->data, part};
+    if (part == RV_MUJOCO_STATE)
+        return RV_OK;
+    RV_TRY(rv_mujoco_call(sim->name, call_refresh, &job));
+    return check_warnings(sim);
+}
+
 int rv_mujoco_sim_n_state(const rv_mujoco_sim *sim)
 {
     return sim->model->nq + 2 * sim->model->nv + sim->model->na + 1;

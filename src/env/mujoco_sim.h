@@ -35,6 +35,18 @@ rv_status rv_mujoco_sim_start(rv_mujoco_sim *sim, const double *pos, const doubl
 /** @param[in] u (nu) actuator values @return as above */
 rv_status rv_mujoco_sim_step(rv_mujoco_sim *sim, const double *u);
 
+/** What is derived from the state, in rising order of cost; each holds the ones before. */
+typedef enum rv_mujoco_part {
+    RV_MUJOCO_STATE,      /* nothing: qpos, qvel, act and ctrl are always those of now */
+    RV_MUJOCO_POSES,      /* xpos, xquat, xmat, site_xpos */
+    RV_MUJOCO_VELOCITIES, /* subtree_com, cvel: mj_objectVelocity */
+    RV_MUJOCO_FORCES      /* all else: sensors, contacts, cfrc_ext; a whole force evaluation */
+} rv_mujoco_part;
+
+/** Bring that part of data to the present state (a step leaves it at its last force evaluation). What the next step
+ * depends on stays as it is, bit for bit. @return as above */
+rv_status rv_mujoco_sim_refresh(rv_mujoco_sim *sim, rv_mujoco_part part);
+
 /** All that the next step depends on: position, velocity, the acceleration that warm-starts the constraint solver,
  * activations, time; but for what mujoco_change.h adds. */
 int rv_mujoco_sim_n_state(const rv_mujoco_sim *sim);

@@ -10,7 +10,15 @@
  * A row may end behind its actions: what is not given is not compared. So a long file can be kept small
  * (tests/unit/env/reference/thin).
  * terminated is 0 or 1; mbpo_done, the task's termination inside a learned model, is 0, 1 or -1 (none). a: action in
- * actuator units; o: observation after the step; q, v: position and velocity; s: position, then velocity.
+ * actuator units, or the number of a discrete one; o: observation after the step; q, v: position and velocity;
+ * s: position, then velocity.
+ *
+ * A file of a tabular task has each random number beside the action:
+ *   # FrozenLake4x4-slip: ...   the original's name of the task, or ours ("DynaMaze-v0"), and a note
+ *   # ...                       further notes
+ *   kind,t,action,u,state,reward,terminated
+ *   rows: "reset,0,-1,0.35,36,0.0,0" begins an episode from the start that u draws, t as in the row before;
+ *         "step,1,2,0.71,24,-1.0,0" is a step, t one more than in the row before
  */
 #pragma once
 #include "base/field.h"
@@ -29,6 +37,8 @@ typedef enum rv_reference_group {
     RV_REFERENCE_POS,
     RV_REFERENCE_VEL,
     RV_REFERENCE_STATE,
+    RV_REFERENCE_KIND,   /* tabular: 1 for a step, 0 for a reset */
+    RV_REFERENCE_RANDOM, /* tabular: u */
     RV_REFERENCE_N_GROUPS
 } rv_reference_group;
 
@@ -36,6 +46,7 @@ typedef struct rv_reference {
     char env[RV_FIELD_STR];
     double *start; /* (n_start) position, then velocity */
     int n_start;
+    bool is_tabular;
     int n_cols;
     int64_t n_rows;
     int first_line; /* of the file, of row 0 */

@@ -1,11 +1,10 @@
 #include "feed/frame.h"
 
+#include "base/unpack.h"
+
 #include <msgpack.h>
 #include <stdio.h>
 #include <string.h>
-
-/* Encoding is msgpack-c's; decoding is a cursor over the bytes. msgpack-c's own decoder takes memory for whatever
- * length the bytes claim, before it has seen them, and it does not notice doubled keys. */
 
 enum { FRAME_VERSION = 1, MEMBERS = 10 };
 
@@ -104,206 +103,104 @@ rv_status rv_frame_encode(const rv_frame *frame, unsigned char *bytes, size_t *n
 
 /* ---- decode ---- */
 
-typedef struct cursor {
-    const unsigned char *at, *end;
-    const unsigned char *start;
-} cursor;
-
-/* big-endian number of n bytes */
-static rv_status take(cursor *c, size_t n, uint64_t *out)
-{
-    RV_CHECK((size_t)(c->end - c->at) >= n, RV_E_PROTOCOL, "frame ends inside a value, at byte %zu",
-             (size_t)(c->at - c->start));
-    uint64_t value = 0;
-    for (size_t i = 0; i < n; i++)
-        value = value << 8 | c->at[i];
-    c->at += n;
-    *out = value;
-    return RV_OK;
-}
-
-static rv_status wrong_type(const cursor *c, const char *expected, uint64_t tag)
-{
-    return rv_raise(RV_E_PROTOCOL, "frame byte %zu: expected %s, got type 0x%02x", (size_t)(c->at - c->start) - 1,
-                    expected, (unsigned)tag);
-}
-
-/* fixmap, map 16 or map 32; the count is not yet believed */
-static rv_status take_map(cursor *c, uint64_t *n_out)
-{
-    uint64_t tag = 0;
-    uint64_t n = 0;
-    RV_TRY(take(c, 1, &tag));
-    if ((tag & 0xf0) == 0x80)
-        n = tag & 0x0f;
-    else if (tag == 0xde || tag == 0xdf)
-        RV_TRY(take(c, tag == 0xde ? 2 : 4, &n));
-    else
-        return wrong_type(c, "a map", tag);
-    *n_out = n;
-    return RV_OK;
-}
-
 /* @param[out] text (room), with a final NUL */
-static rv_status take_text(cursor *c, size_t room, char *text)
+static rv_status take_text(rv_unpack *c, size_t room, char *text)
 {
-    uint64_t tag = 0;
-    uint64_t n = 0;
-    RV_TRY(take(c, 1, &tag));
-    if ((tag & 0xe0) == 0xa0)
-        n = tag & 0x1f;
-    else if (tag >= 0xd9 && tag <= 0xdb)
-        RV_TRY(take(c, (size_t)1 << (tag - 0xd9), &n));
-    else
-        return wrong_type(c, "a string", tag);
-    RV_CHECK(n < room, RV_E_PROTOCOL, "frame byte %zu: a string of %llu bytes, expected at most %zu",
-             (size_t)(c->at - c->start), (unsigned long long)n, room - 1);
-    RV_CHECK((size_t)(c->end - c->at) >= n, RV_E_PROTOCOL, "frame ends inside a string, at byte %zu",
-             (size_t)(c->at - c->start));
-    RV_CHECK(is_name((const char *)c->at, (size_t)n, room), RV_E_PROTOCOL,
-             "frame byte %zu: expected a name of printable ASCII", (size_t)(c->at - c->start));
-    memcpy(text, c->at, (size_t)n);
+    const char *view = NULL;
+    size_t n = 0;
+    RV_TRY(rv_unpack_str(c, room - 1, &view, &n));
+    RV_CHECK(is_name(view, n, room), RV_E_PROTOCOL, "byte %zu: expected a name of printable ASCII",
+             rv_unpack_done(c) - n);
+    memcpy(text, view, n);
     text[n] = 0;
-    c->at += n;
     return RV_OK;
 }
 
-/* any integer; *negative: the value is the two's complement of *out */
-static rv_status take_integer(cursor *c, uint64_t *out, bool *negative)
-{
-    uint64_t tag = 0;
-    uint64_t value = 0;
-    RV_TRY(take(c, 1, &tag));
-    if (tag <= 0x7f) {
-        value = tag;
-    } else if (tag >= 0xe0) {
-        value = tag | ~(uint64_t)0xff;
-    } else if (tag >= 0xcc && tag <= 0xcf) {
-        RV_TRY(take(c, (size_t)1 << (tag - 0xcc), &value));
-    } else if (tag >= 0xd0 && tag <= 0xd3) {
-        size_t n = (size_t)1 << (tag - 0xd0);
-        RV_TRY(take(c, n, &value));
-        if (n < 8 && value >> (8 * n - 1)) // NOLINT(clang-analyzer-core.UndefinedBinaryOperatorResult): n is 1, 2 or 4
-            value |= ~(uint64_t)0 << (8 * n);
-    } else {
-        return wrong_type(c, "a whole number", tag);
-    }
-    *negative = (tag >= 0xe0 || (tag >= 0xd0 && tag <= 0xd3)) && value >> 63;
-    *out = value;
-    return RV_OK;
-}
-
-static rv_status take_u64(cursor *c, uint64_t *out)
-{
-    uint64_t value = 0;
-    bool negative = false;
-    RV_TRY(take_integer(c, &value, &negative));
-    RV_CHECK(!negative, RV_E_PROTOCOL, "frame byte %zu: expected a number of at least 0", (size_t)(c->at - c->start));
-    *out = value;
-    return RV_OK;
-}
-
-static rv_status take_i64(cursor *c, int64_t *out)
-{
-    uint64_t value = 0;
-    bool negative = false;
-    RV_TRY(take_integer(c, &value, &negative));
-    RV_CHECK(negative || value <= INT64_MAX, RV_E_PROTOCOL, "frame byte %zu: %llu does not fit 63 bits",
-             (size_t)(c->at - c->start), (unsigned long long)value);
-    memcpy(out, &value, sizeof value);
-    return RV_OK;
-}
-
-static rv_status take_f64(cursor *c, double *out)
-{
-    uint64_t tag = 0;
-    uint64_t bits = 0;
-    RV_TRY(take(c, 1, &tag));
-    if (tag != 0xcb)
-        return wrong_type(c, "a 64-bit float", tag);
-    RV_TRY(take(c, 8, &bits));
-    memcpy(out, &bits, sizeof bits);
-    return RV_OK;
-}
-
-static rv_status take_values(cursor *c, rv_frame *frame)
+static rv_status take_values(rv_unpack *c, rv_frame *frame)
 {
     uint64_t n = 0;
-    RV_TRY(take_map(c, &n));
-    RV_CHECK(n <= RV_FRAME_VALUES, RV_E_PROTOCOL, "frame with %llu values, expected at most %d", (unsigned long long)n,
+    RV_TRY(rv_unpack_map(c, &n));
+    RV_CHECK(n <= RV_FRAME_VALUES, RV_E_PROTOCOL, "%llu values, expected at most %d", (unsigned long long)n,
              RV_FRAME_VALUES);
     for (int i = 0; i < (int)n; i++) {
         RV_TRY(take_text(c, RV_FRAME_NAME, frame->values[i].name));
         for (int j = 0; j < i; j++)
             RV_CHECK(strcmp(frame->values[i].name, frame->values[j].name) != 0, RV_E_PROTOCOL,
-                     "frame holds metric '%s' twice", frame->values[i].name);
-        RV_TRY(take_f64(c, &frame->values[i].value));
+                     "holds metric '%s' twice", frame->values[i].name);
+        RV_TRY(rv_unpack_f64(c, &frame->values[i].value));
     }
     frame->n_values = (int)n;
     return RV_OK;
 }
 
-static rv_status take_version(cursor *c)
+static rv_status take_version(rv_unpack *c)
 {
     uint64_t version = 0;
-    RV_TRY(take_u64(c, &version));
-    RV_CHECK(version == FRAME_VERSION, RV_E_PROTOCOL, "frame of version %llu, expected %d", (unsigned long long)version,
+    RV_TRY(rv_unpack_u64(c, &version));
+    RV_CHECK(version == FRAME_VERSION, RV_E_PROTOCOL, "version %llu, expected %d", (unsigned long long)version,
              FRAME_VERSION);
     return RV_OK;
 }
 
-static rv_status take_member(cursor *c, int member, rv_frame *frame)
+static rv_status take_member(rv_unpack *c, int member, rv_frame *frame)
 {
     switch (member) {
     case 0:
         return take_version(c);
     case 1:
-        return take_u64(c, &frame->key);
+        return rv_unpack_u64(c, &frame->key);
     case 2:
-        return take_i64(c, &frame->tick);
+        return rv_unpack_i64(c, &frame->tick);
     case 3:
-        return take_i64(c, &frame->step);
+        return rv_unpack_i64(c, &frame->step);
     case 4:
         return take_text(c, RV_FRAME_ROLE, frame->role);
     case 5:
-        return take_i64(c, &frame->unit);
+        return rv_unpack_i64(c, &frame->unit);
     case 6:
-        return take_i64(c, &frame->rank);
+        return rv_unpack_i64(c, &frame->rank);
     case 7:
-        return take_u64(c, &frame->seq);
+        return rv_unpack_u64(c, &frame->seq);
     case 8:
-        return take_f64(c, &frame->wall);
+        return rv_unpack_f64(c, &frame->wall);
     default:
         return take_values(c, frame);
     }
 }
 
-rv_status rv_frame_decode(const unsigned char *bytes, size_t n, rv_frame *out)
+static rv_status take_members(rv_unpack *c, rv_frame *frame)
 {
     static const char *const names[MEMBERS] = {"v", "key", "tick", "step", "role", "unit", "rank", "seq", "wall", "m"};
-    RV_CHECK(n > 0 && n <= RV_FRAME_MAX_BYTES, RV_E_PROTOCOL, "frame of %zu bytes, expected 1 to %d", n,
-             RV_FRAME_MAX_BYTES);
-    cursor c = {bytes, bytes + n, bytes};
-    rv_frame frame = {0};
     uint64_t n_members = 0;
-    RV_TRY(take_map(&c, &n_members));
-    RV_CHECK(n_members == MEMBERS, RV_E_PROTOCOL, "frame with %llu members, expected %d", (unsigned long long)n_members,
-             MEMBERS);
+    RV_TRY(rv_unpack_map(c, &n_members));
+    RV_CHECK(n_members == MEMBERS, RV_E_PROTOCOL, "%llu members, expected %d", (unsigned long long)n_members, MEMBERS);
     bool seen[MEMBERS] = {false};
     for (int i = 0; i < MEMBERS; i++) {
         char name[RV_FRAME_NAME];
-        RV_TRY(take_text(&c, sizeof name, name));
+        RV_TRY(take_text(c, sizeof name, name));
         int member = 0;
         while (member < MEMBERS && strcmp(name, names[member]) != 0)
             member++;
-        RV_CHECK(member < MEMBERS, RV_E_PROTOCOL, "frame with an unknown member '%s'", name);
-        RV_CHECK(!seen[member], RV_E_PROTOCOL, "frame holds member '%s' twice", name);
+        RV_CHECK(member < MEMBERS, RV_E_PROTOCOL, "unknown member '%s'", name);
+        RV_CHECK(!seen[member], RV_E_PROTOCOL, "holds member '%s' twice", name);
         seen[member] = true;
-        rv_status status = take_member(&c, member, &frame);
+        rv_status status = take_member(c, member, frame);
         if (status != RV_OK)
             return rv_error_prefix(status, "member '%s'", name);
     }
-    RV_CHECK(c.at == c.end, RV_E_PROTOCOL, "frame with %zu bytes after its end", (size_t)(c.end - c.at));
+    RV_CHECK(rv_unpack_left(c) == 0, RV_E_PROTOCOL, "%zu bytes after its end", rv_unpack_left(c));
+    return RV_OK;
+}
+
+rv_status rv_frame_decode(const unsigned char *bytes, size_t n, rv_frame *out)
+{
+    RV_CHECK(n > 0 && n <= RV_FRAME_MAX_BYTES, RV_E_PROTOCOL, "frame of %zu bytes, expected 1 to %d", n,
+             RV_FRAME_MAX_BYTES);
+    rv_unpack c = rv_unpack_of(bytes, n);
+    rv_frame frame = {0};
+    rv_status status = take_members(&c, &frame);
+    if (status != RV_OK)
+        return rv_error_prefix(status, "frame");
     *out = frame;
     return RV_OK;
 }

@@ -24,8 +24,8 @@ static const rv_field root_fields[] = {
 static const rv_field eval_fields[] = {
     {"every_steps", RV_T_I64, EVAL(every_steps), "1000", 0, 1e9, "real steps", NULL,
      "between two evaluations, a multiple of schedule.tick_steps; 0: only at the end", 0},
-    {"episodes", RV_T_I64, EVAL(episodes), "10", 1, 10000, "episodes", NULL,
-     "per evaluation, without exploration; more give a steadier mean", 0},
+    {"episodes", RV_T_I64, EVAL(episodes), "10", 0, 10000, "episodes", NULL,
+     "per evaluation, without exploration; more give a steadier mean; 0: never evaluate (a robot that is busy acting)", 0},
     {0},
 };
 

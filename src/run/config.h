@@ -25,7 +25,7 @@ typedef struct rv_root_cfg {
 /** Settings of the section "eval". */
 typedef struct rv_eval_cfg {
     int64_t every_steps; /* real steps between evaluations; 0: only at the end */
-    int64_t episodes;    /* per evaluation, on the mean action; each is one unit */
+    int64_t episodes;    /* per evaluation, on the mean action; each is one unit; 0: no evaluation */
 } rv_eval_cfg;
 
 /** Settings of the section "checkpoint". */

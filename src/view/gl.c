@@ -30,7 +30,7 @@ static rv_status start(rv_gl *gl)
     /* for all to see: libmujoco looks in the process for the functions of the context that is there */
     gl->library = dlopen("libOSMesa.so.8", RTLD_NOW | RTLD_GLOBAL);
     RV_CHECK(gl->library, RV_E_UNAVAILABLE,
-             "pictures of MuJoCo tasks need OSMesa; run: apt-get install libosmesa6 (or launch/install-deps); %s",
+             "pictures of MuJoCo tasks need OSMesa; run: apt-get install libosmesa6 (or launch/install-deps show); %s",
              dlerror());
     symbol create = {.data = dlsym(gl->library, "OSMesaCreateContextExt")};
     symbol current = {.data = dlsym(gl->library, "OSMesaMakeCurrent")};

@@ -1,13 +1,16 @@
 /* bench_env.c - real environments: steps per second under random actions, resets included. A row NAME/raw makes the
  * very same motion of the MuJoCo task NAME with the library alone: reset and forward where an episode begins, then
- * mj_step as often as a step has it, and nothing else. */
+ * mj_step as often as a step has it, and nothing else. env/plugin is the way to the process of a plug-in and back,
+ * whose steps do nothing. */
 #include "base/memory.h"
 #include "env/env_private.h"
 #include "env/mujoco_sim.h"
+#include "env/plugin.h"
 #include "math/vector.h"
 #include "tests/bench/bench.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { STEPS = 200, LARGEST = 512 };
@@ -71,6 +74,16 @@ static rv_status walk_create(const bench *row, void **work)
 fail:
     walk_destroy((void **)&w);
     return status;
+}
+
+static rv_status plugin_create(const bench *row, void **work)
+{
+    rv_env_cfg cfg;
+    RV_TRY(rv_field_defaults(rv_env_cfg_fields, &cfg));
+    snprintf(cfg.name, sizeof cfg.name, "%s", RV_BENCH_PLUGIN);
+    rv_plugin_set_program(RV_BENCH_PROGRAM);
+    RV_TRY(rv_env_register(&cfg));
+    return walk_create(row, work);
 }
 
 /* each run makes the same episodes */
@@ -207,5 +220,7 @@ const bench bench_env[] = {
     BOTH("Humanoid-v5", .text = rv_mujoco_humanoid, .frame_skip = 5),
     BOTH("HumanoidTruncatedObs", .text = rv_mujoco_humanoid, .frame_skip = 5),
     BOTH("HumanoidTruncatedObs-norne", .text = rv_mujoco_humanoid, .frame_skip = 5),
+    {"env/plugin", "ns/step", "real steps of a plug-in that does nothing; read it with --wall", STEPS, 0, 0,
+     plugin_create, walk_run, walk_destroy, &(const place){.task = RV_BENCH_PLUGIN}},
     {0},
 };

@@ -31,10 +31,13 @@ expect 64 "--steps: expected a whole number in [10, 10000000], got '3'" check Ho
 expect 64 "belong to 'envs check'" Hopper-v4 --steps 30
 expect 64 "one word too many: 'more'" Hopper-v4 more
 expect 64 "check needs a NAME" check
+expect 64 "keys needs a FOLDER" keys
+expect 0 "the run needs client.secret" keys "$work/keys"
+expect 73 "keys" keys "$work/keys"
 expect 78 "override 'env.nme=x'" check Hopper-v4 env.nme=x
 expect 0 "examples:" --help
 expect 0 "examples:" replay --help
-for file in "$SOURCE"/tests/unit/env/reference/*.sin.csv; do
+for file in "$SOURCE"/tests/unit/env/reference/{*.sin,traj_*}.csv; do
     expect 0 " steps" replay "$file"
 done
 expect 0 '"equal": true' replay "$good" --json
@@ -42,6 +45,12 @@ expect 0 '"equal": true' replay "$good" --json
 sed '45s/,1\.\([0-9]\)/,1.9\1/2' "$good" >"$work/altered.csv"
 expect 1 "differ first at t=40 column" replay "$work/altered.csv"
 expect 1 '"t": 40' replay --json "$work/altered.csv"
+# a row without observation: its action counts
+sed '46s/,-0\.[0-9]*$/,0.1/' "$good" >"$work/other_action.csv"
+expect 1 "differ first at t=4" replay "$work/other_action.csv"
+# a file made small
+"$SOURCE/tests/unit/env/reference/thin" "$SOURCE/tests/unit/env/reference/CartPole-v1.sin.csv" >"$work/thin.csv"
+expect 0 "observation      12 values equal" replay "$work/thin.csv"
 sed '47s/,/;/' "$good" >"$work/broken.csv"
 expect 65 "broken.csv:47:1: expected a finite number, got '42;1'" replay "$work/broken.csv"
 sed '1s/Hopper/Hoper/' "$good" >"$work/unknown.csv"

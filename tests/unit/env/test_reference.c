@@ -42,7 +42,7 @@ static void refuses(void)
         const char *a, *b, *c, *text;
     } bad[] = {
         {"", "", "", "f.csv:1:1: expected '# env=NAME'"},
-        {"t,terminated\n", "", "", "f.csv:1:1: expected '# env=NAME', got 't'"},
+        {"t,terminated\n", "", "", "f.csv:1:1: expected '# env=NAME' or '# NAME: ...', got 't'"},
         {"# env= x\n", "", "", "f.csv:1:7: expected the name of a task"},
         {"# env=X\n", "", "", "f.csv:2:1: expected '# init_qpos='"},
         {"# env=X\n# init_qpos=1\n", columns, row1, "f.csv:3:1: expected '# init_qpos='"},
@@ -86,6 +86,103 @@ static void refuses(void)
     RV_TEST_FAILS(rv_reference_parse("f.csv", with_nul, sizeof with_nul - 1, &r), RV_E_DATA, "f.csv:3:1");
     RV_TEST_FAILS(rv_reference_read("/does/not/exist.csv", &r), RV_E_NOINPUT, "/does/not/exist.csv");
     CU_ASSERT_EQUAL(rv_mem_blocks(), blocks);
+}
+
+static const char tabular[] = "# CliffWalking: a note\n# another\nkind,t,action,u,state,reward,terminated\n";
+
+static void tabular_files(void)
+{
+    rv_reference *r = NULL;
+    rv_reference_report report;
+    RV_TEST_OK(parse(tabular, "reset,0,-1,0.5,36,0,0\nstep,1,0,0.25,24,-1,0\n",
+                     "step,2,2,0\nreset,2,-1,0\nstep,3,1,0.999,36,-100.0,0\n", &r));
+    CU_ASSERT_STRING_EQUAL(r->env, "CliffWalking-v1");
+    CU_ASSERT(r->is_tabular && r->n_rows == 5 && r->n_cols == 7 && r->n_start == 0 && r->first_line == 4);
+    CU_ASSERT_EQUAL(rv_reference_row(r, 1)[r->group[RV_REFERENCE_KIND].first], 1);
+    CU_ASSERT_EQUAL(rv_reference_row(r, 4)[r->group[RV_REFERENCE_RANDOM].first], 0.999);
+    CU_ASSERT_EQUAL(rv_reference_given(r, 3), 4);
+    RV_TEST_OK(rv_reference_replay(r, &report));
+    CU_ASSERT(report.is_equal && report.n_steps == 3);
+    CU_ASSERT_EQUAL(report.match[RV_REFERENCE_OBS].n_compared, 3);
+    CU_ASSERT_EQUAL(report.match[RV_REFERENCE_REWARD].n_compared, 3);
+    CU_ASSERT_EQUAL(report.match[RV_REFERENCE_KIND].n_compared, 0);
+    /* each kind of difference is found; the reset counts */
+    rv_reference_row(r, 4)[r->group[RV_REFERENCE_OBS].first] = 37;
+    RV_TEST_OK(rv_reference_replay(r, &report));
+    const rv_reference_match *m = &report.match[RV_REFERENCE_OBS];
+    CU_ASSERT(!report.is_equal && m->t == 3 && m->line == 8 && m->expected == 37 && m->got == 36);
+    CU_ASSERT_STRING_EQUAL(m->column, "state");
+    CU_ASSERT(report.match[RV_REFERENCE_REWARD].is_equal && report.match[RV_REFERENCE_TERMINATED].is_equal);
+    rv_reference_row(r, 4)[r->group[RV_REFERENCE_OBS].first] = 36;
+    rv_reference_row(r, 3)[r->group[RV_REFERENCE_KIND].first] = 1; /* a step in its place stays on the start */
+    rv_reference_row(r, 3)[r->group[RV_REFERENCE_ACTION].first] = 0;
+    RV_TEST_OK(rv_reference_replay(r, &report));
+    CU_ASSERT(!report.is_equal && report.match[RV_REFERENCE_OBS].t == 3);
+    rv_reference_row(r, 2)[r->group[RV_REFERENCE_ACTION].first] = 9;
+    RV_TEST_FAILS(rv_reference_replay(r, &report), RV_E_DATA, "line 6: CliffWalking-v1: action 9, expected a whole");
+    rv_reference_destroy(&r);
+    /* u decides where the task has chance, at the start too; our own names do as well */
+    RV_TEST_OK(parse("# FrozenLake-v1: \n", "kind,t,action,u,state,reward,terminated\n",
+                     "reset,0,-1,0,0,0,0\nstep,1,2,0.9,0,0,0\nstep,2,2,0.3,4,0,0\nstep,3,3,0.4,0,0,0", &r));
+    RV_TEST_OK(rv_reference_replay(r, &report));
+    CU_ASSERT(report.is_equal);
+    rv_reference_destroy(&r);
+    RV_TEST_OK(parse("# Taxi:\n", "kind,t,action,u,state,reward,terminated\n",
+                     "reset,0,-1,0.501,248,0,0\nstep,1,4,0.5,248,-10,0", &r));
+    RV_TEST_OK(rv_reference_replay(r, &report));
+    CU_ASSERT(report.is_equal);
+    rv_reference_destroy(&r);
+}
+
+static void refuses_tabular(void)
+{
+    static const struct {
+        const char *rows, *text;
+    } bad[] = {
+        {"", "f.csv:4:1: expected at least one step"},
+        {"reset,0,-1,0.5,36,0,0\n", "f.csv:5:1: expected at least one step"},
+        {"reset,0,-1,0.5\nstep,1,0,0.5\n", "f.csv:6:1: expected at least one row of all columns"},
+        {"step,1,0,0.5,36,0,0\n", "f.csv:4:1: expected reset in the first row, got 'step'"},
+        {"rest,0,-1,0.5,36,0,0\n", "f.csv:4:1: expected reset or step, got 'rest'"},
+        {",0,-1,0.5,36,0,0\n", "f.csv:4:1: expected reset or step, got ''"},
+        {"reset,1,-1,0.5,36,0,0\n", "f.csv:4:7: expected t to be 0, got 1"},
+        {"reset,0,0,0.5,36,0,0\n", "f.csv:4:9: expected the number of an action, or -1 where kind is reset, got 0"},
+        {"reset,0,-1,1,36,0,0\n", "f.csv:4:12: expected u in [0, 1), got 1"},
+        {"reset,0,-1,-0.1,36,0,0\n", "f.csv:4:12: expected u in [0, 1)"},
+        {"reset,0,-1,0.5,36,0,2\n", "f.csv:4:21: expected terminated to be 0 or 1, got 2"},
+        {"reset,0,-1,0.5,36,0\n", "f.csv:4:20: expected 7 columns, or the first 4, got fewer"},
+        {"reset,0,-1\n", "f.csv:4:11: expected 7 columns, or the first 4, got fewer"},
+        {"reset,0,-1,0.5,36,0,0,0\n", "f.csv:4:22: expected 7 columns, or the first 4, got more"},
+        {"reset,0,-1,0.5,x,0,0\n", "f.csv:4:16: expected a finite number, got 'x'"},
+        {"reset,0,-1,0.5,36,0,0\nstep,2,0,0.5\n", "f.csv:5:6: expected t to be 1, got 2"},
+        {"reset,0,-1,0.5,36,0,0\nreset,1,-1,0.5\n", "f.csv:5:7: expected t to be 0, got 1"},
+        {"reset,0,-1,0.5,36,0,0\nstep,1,-1,0.5\n", "f.csv:5:8: expected the number of an action"},
+        {"reset,0,-1,0.5,36,0,0\nstep,1,0.5,0.5\n", "f.csv:5:8: expected the number of an action"},
+    };
+    int64_t blocks = rv_mem_blocks();
+    rv_reference *r = NULL;
+    rv_reference_report report;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        RV_TEST_FAILS(parse(tabular, bad[i].rows, "", &r), RV_E_DATA, bad[i].text);
+    RV_TEST_FAILS(parse("# Taxi\n", "", "", &r), RV_E_DATA, "f.csv:1:1: expected '# env=NAME' or '# NAME: ...'");
+    RV_TEST_FAILS(parse("# a taxi: note\n", "", "", &r), RV_E_DATA, "f.csv:1:1: expected '# env=NAME'");
+    RV_TEST_FAILS(parse("# : note\n", "", "", &r), RV_E_DATA, "f.csv:1:3: expected the name of a task");
+    RV_TEST_FAILS(parse("# Taxi: note\n", "", "", &r), RV_E_DATA, "f.csv:2:1: expected the names of the columns");
+    RV_TEST_FAILS(parse("# Taxi: note\n", columns, "", &r), RV_E_DATA, "f.csv:2:1: expected the columns kind,t,");
+    RV_TEST_FAILS(parse("# Taxi: note\n", "kind,t,action,u,state,reward,terminated,x\n", "", &r), RV_E_DATA,
+                  "f.csv:2:1: expected the columns kind,t,");
+    CU_ASSERT_PTR_NULL(r);
+    CU_ASSERT_EQUAL(rv_mem_blocks(), blocks);
+    RV_TEST_OK(parse("# Taxy-v4: note\n", tabular + 33, "reset,0,-1,0,1,0,0\nstep,1,0,0\n", &r));
+    RV_TEST_FAILS(rv_reference_replay(r, &report), RV_E_CONFIG, "did you mean 'Taxi-v4'?");
+    rv_reference_destroy(&r);
+    RV_TEST_OK(parse("# Pendulum-v1: note\n", tabular + 33, "reset,0,-1,0,1,0,0\nstep,1,0,0\n", &r));
+    RV_TEST_FAILS(rv_reference_replay(r, &report), RV_E_DATA, "Pendulum-v1 is no tabular task");
+    rv_reference_destroy(&r);
+    RV_TEST_OK(parse("# env=Taxi-v4\n# init_state=1,0\n", "t,terminated,reward,a0,o0,s0,s1\n", "1,0,-1,0,1,1,0\n", &r));
+    RV_TEST_FAILS(rv_reference_replay(r, &report), RV_E_DATA,
+                  "Taxi-v4 has 1 columns of random numbers, the file has 0");
+    rv_reference_destroy(&r);
 }
 
 /* rows that end behind their actions are applied, and compared as far as they go */
@@ -185,4 +282,5 @@ static void fits_the_task(void)
 }
 
 RV_TEST_MAIN("reference", {"reads", reads}, {"refuses", refuses}, {"short rows", short_rows},
+             {"tabular files", tabular_files}, {"refuses tabular", refuses_tabular},
              {"finds a difference", finds_a_difference}, {"fits the task", fits_the_task})
