@@ -124,7 +124,7 @@ cmp hopper.gif hopper2.gif || bad "hopper.gif differs"
 echo "what cannot be"
 mkdir bin before there
 rm -f out err log
-find . | sort >files
+find . -maxdepth 1 | sort >files
 fails 64 "expected RUN or NAME" --out x.gif
 fails 64 "--out FILE is missing" run
 fails 64 "must end in .gif, .mp4 or .png, not 'x.webm'" run --out x.webm
@@ -167,5 +167,5 @@ code=$?
 [ "$(cat there/x.png)" = old ] || bad "the old file is gone"
 [ "$(ls there)" = x.png ] || bad "left behind: $(ls there)"
 rm -f out err log
-find . | sort | diff files - || bad "files have come or gone"
+find . -maxdepth 1 | sort | diff files - || bad "files have come or gone"
 finish
