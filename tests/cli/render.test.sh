@@ -123,6 +123,7 @@ cmp hopper.gif hopper2.gif || bad "hopper.gif differs"
 
 echo "what cannot be"
 mkdir bin before there
+touch files
 rm -f out err log
 find . -maxdepth 1 | sort >files
 fails 64 "expected RUN or NAME" --out x.gif
