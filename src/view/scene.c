@@ -157,9 +157,11 @@ static void dress(mjModel *m, looks *l)
 /* half the size of a geom along a world axis */
 static double reach_of(const mjModel *m, const mjData *d, int geom, int axis)
 {
-    const mjtNum *size = m->geom_size + 3 * geom;
+    const mjtNum *size = m->geom_size + 3 * geom, *row = d->geom_xmat + 9 * geom + 3 * axis;
     if (m->geom_type[geom] == mjGEOM_CAPSULE || m->geom_type[geom] == mjGEOM_CYLINDER)
-        return fabs(d->geom_xmat[9 * geom + 3 * axis + 2]) * size[1] + size[0];
+        return fabs(row[2]) * size[1] + size[0];
+    if (m->geom_type[geom] == mjGEOM_BOX)
+        return fabs(row[0]) * size[0] + fabs(row[1]) * size[1] + fabs(row[2]) * size[2];
     return m->geom_rbound[geom];
 }
 
