@@ -32,6 +32,7 @@ struct rv_scene {
     mjrContext context;
     view_from from;
     bool is_followed[2]; /* along x, y */
+    bool rises;          /* jumps: leave room above */
     double middle[3];    /* what is looked at in the reference pose, relative to a followed root */
     double half[3];      /* half the size of what moves, there */
     double above;        /* its height over the floor */
@@ -200,6 +201,7 @@ static void choose_view(rv_scene *s)
         } else if (m->jnt_type[j] == mjJNT_SLIDE && !m->jnt_limited[j]) {
             s->is_followed[0] |= fabs(axis[0]) > 0.5;
             s->is_followed[1] |= fabs(axis[1]) > 0.5;
+            s->rises |= fabs(axis[2]) > 0.5;
             if (fabs(axis[1]) > 0.5)
                 s->from = FROM_ABOVE;
         }
@@ -224,6 +226,10 @@ static void aim(rv_scene *s, double aspect)
                   (s->from == FROM_SIDE ? half[1] : 0);
     for (int k = 0; k < 3; k++)
         c->lookat[k] = s->middle[k] + (k < 2 && s->is_followed[k] ? s->data->xpos[3 + k] : 0);
+    if (s->rises) {
+        c->distance *= 1.2;
+        c->lookat[2] += 0.25 * half[2];
+    }
 }
 
 /* ---- drawing ---- */
