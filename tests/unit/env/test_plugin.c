@@ -238,6 +238,22 @@ static void discrete(void)
     close_env(&env);
 }
 
+/* a state that there is not is a failure like any other: the next episode gets another process */
+static void discrete_outside(void)
+{
+    rv_env_cfg cfg = settings("tables.so", "outside");
+    rv_env *env = open_env(&cfg);
+    float obs[5];
+    rv_env_step_result result;
+    const float right[] = {0.1F, 0.2F};
+    RV_TEST_OK(begin_episode(env, 2, obs));
+    int child = first_child();
+    RV_TEST_FAILS(rv_env_step(env, right, obs, &result), RV_E_ENV, "the observation is 5, expected a whole number");
+    RV_TEST_OK(begin_episode(env, 2, obs));
+    CU_ASSERT_NOT_EQUAL(first_child(), child);
+    close_env(&env);
+}
+
 /* ---- misbehaviour: each costs an episode, and the next is as good as any ---- */
 
 /* begin an episode and step until something fails; the steps that went well, or -1 when it was the reset */
@@ -625,9 +641,9 @@ static void only_from_reverie(void)
 }
 
 RV_TEST_MAIN("plugin", {"describes", describes}, {"refuses at once", refuses_at_once}, {"grows", grows},
-             {"steps", steps}, {"discrete", discrete}, {"every misbehaviour", every_misbehaviour},
-             {"memory is limited", memory_is_limited}, {"goes on", goes_on}, {"death is noticed", death_is_noticed},
-             {"another file", another_file}, {"state round trip", state_round_trip}, {"stateless", stateless},
-             {"state failures", state_failures}, {"side by side", side_by_side},
-             {"dies with its parent", dies_with_its_parent}, {"takes its own along", takes_its_own_along},
-             {"prints", prints}, {"only from reverie", only_from_reverie})
+             {"steps", steps}, {"discrete", discrete}, {"discrete, outside", discrete_outside},
+             {"every misbehaviour", every_misbehaviour}, {"memory is limited", memory_is_limited}, {"goes on", goes_on},
+             {"death is noticed", death_is_noticed}, {"another file", another_file},
+             {"state round trip", state_round_trip}, {"stateless", stateless}, {"state failures", state_failures},
+             {"side by side", side_by_side}, {"dies with its parent", dies_with_its_parent},
+             {"takes its own along", takes_its_own_along}, {"prints", prints}, {"only from reverie", only_from_reverie})
