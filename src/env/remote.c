@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -59,12 +60,20 @@ static rv_status split_addresses(const rv_env_cfg *cfg, remote_task *t)
     }
 }
 
+/* zmq would take any number as a port, and go to what is left of it in 16 bits */
+static bool has_port(const char *address)
+{
+    const char *port = strrchr(address + 6, ':');
+    size_t n = port ? strspn(port + 1, "0123456789") : 0;
+    return n > 0 && n <= 5 && !port[1 + n] && atoi(port + 1) >= 1 && atoi(port + 1) <= 65535;
+}
+
 static rv_status check_addresses(const rv_env_cfg *cfg, const remote_task *t)
 {
     for (int i = 0; i < t->n_addresses; i++) {
         const char *a = t->addresses[i];
-        RV_CHECK(strncmp(a, "tcp://", 6) == 0 || strncmp(a, "ipc://", 6) == 0, RV_E_CONFIG,
-                 "env.address: '%s': expected tcp://HOST:PORT or ipc://PATH", a);
+        RV_CHECK((strncmp(a, "tcp://", 6) == 0 && has_port(a)) || (strncmp(a, "ipc://", 6) == 0 && a[6]), RV_E_CONFIG,
+                 "env.address: '%s': expected tcp://HOST:PORT, the port from 1 to 65535, or ipc://PATH", a);
         RV_CHECK(cfg->keys[0] || rv_remote_is_local(a), RV_E_CONFIG,
                  "env.address: %s is not on this machine, and anyone on the way could act in its place: name a folder "
                  "with keys in env.keys; 'reverie envs keys DIR' makes one",

@@ -578,8 +578,19 @@ static void addresses_are_checked(void)
     RV_TEST_FAILS(rv_env_register(&cfg), RV_E_CONFIG, "'127.0.0.1:5555': expected tcp://HOST:PORT");
     cfg = cfg_of("tcp://127.0.0.1:5555,", 30);
     RV_TEST_FAILS(rv_env_register(&cfg), RV_E_CONFIG, "separated by commas");
-    cfg = cfg_of("tcp://127.0.0.1:no", 30);
-    RV_TEST_FAILS(rv_env_register(&cfg), RV_E_CONFIG, "cannot connect 'tcp://127.0.0.1:no'");
+    const char *const wrong[] = {"tcp://127.0.0.1",
+                                 "tcp://127.0.0.1:",
+                                 "tcp://127.0.0.1:no",
+                                 "tcp://127.0.0.1:0",
+                                 "tcp://127.0.0.1:5555 ",
+                                 "tcp://127.0.0.1:71091",
+                                 "ipc://"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        cfg = cfg_of(wrong[i], 0.2);
+        RV_TEST_FAILS(rv_env_register(&cfg), RV_E_CONFIG, "the port from 1 to 65535");
+    }
+    cfg = cfg_of("tcp://127.0.0.1%:5555", 30);
+    RV_TEST_FAILS(rv_env_register(&cfg), RV_E_CONFIG, "env.address: ");
     cfg = cfg_of("tcp://127.0.0.1:1", 0.2);
     RV_TEST_FAILS(rv_env_register(&cfg), RV_E_ENV, "tcp://127.0.0.1:1: no server there within 0.2 s");
 }
