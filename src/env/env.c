@@ -117,6 +117,12 @@ rv_status rv_env_register(const rv_env_cfg *cfg)
     return RV_OK;
 }
 
+rv_status rv_env_no_file(const char *name)
+{
+    return rv_raise(RV_E_NOINPUT, "env.name: there is no file '%s'%s", name,
+                    name[0] == '/' ? "" : ", seen from the folder that reverie was started in");
+}
+
 rv_status rv_env_check_ranges(const rv_env_spec *spec)
 {
     for (int i = 0; spec->act_low && i < spec->n_act; i++) {
@@ -459,7 +465,10 @@ rv_status rv_env_state_load(rv_env *env, const void *state, size_t n)
         RV_TRY(rv_randomiser_state_load(env->randomiser,
                                         (const char *)state + sizeof head + (size_t)task->n_state * sizeof(double)));
     if (head.is_running || !task->cfg) {
-        RV_TRY(task->family->load(env->sim, env->scratch));
+        rv_status status = task->family->load(env->sim, env->scratch);
+        if (env->randomiser && status != RV_OK)
+            env->is_running = false; /* its draws are the state's by now */
+        RV_TRY(status);
         task->family->observe(env->sim, env->obs);
     }
     env->n_steps = head.n_steps;

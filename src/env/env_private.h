@@ -93,6 +93,9 @@ static inline int rv_env_raw_act(const rv_env_spec *spec)
     return spec->n_actions ? 1 : spec->n_act;
 }
 
+/** Raise RV_E_NOINPUT about the file of a user's own environment. */
+rv_status rv_env_no_file(const char *name);
+
 /** Are the ranges in the description of a user's own environment what the rest relies on: those of the action finite,
  * of finite width and ascending, those of what is alive ascending? @return RV_OK; RV_E_CONFIG */
 rv_status rv_env_check_ranges(const rv_env_spec *spec);

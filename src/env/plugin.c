@@ -1,14 +1,13 @@
 #include "env/plugin.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "env/plugin_private.h"
 #include "env/reverie_env.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* what a child says its task is, and room for what the spec points to */
 typedef struct plugin_task {
@@ -143,8 +142,8 @@ static bool claims(const char *name)
 static rv_status describe(const rv_env_cfg *cfg, rv_env_task **out)
 {
     rv_plugin_process process = {0};
-    RV_CHECK(access(cfg->name, R_OK) == 0, RV_E_NOINPUT, "%s: there is no such plug-in: %s", cfg->name,
-             strerror(errno));
+    if (!rv_file_exists(cfg->name))
+        return rv_env_no_file(cfg->name);
     RV_TRY(rv_plugin_start(cfg, &process));
     rv_status status = rv_plugin_accept(cfg, process.shared, out);
     rv_plugin_stop(&process);
