@@ -116,7 +116,7 @@ static void refuses_at_once(void)
         rv_status status;
         const char *text;
     } cases[] = {
-        {"none.so", "", RV_E_NOINPUT, "none.so: there is no such plug-in: No such file or directory"},
+        {"none.so", "", RV_E_NOINPUT, "there is no file 'none.so', seen from the folder"},
         {"no_symbol.so", "", RV_E_CONFIG, "no_symbol.so: the plug-in has no function reverie_env"},
         {"unresolved.so", "", RV_E_CONFIG, "nowhere_to_be_found"},
         {"broken.so", "", RV_E_CONFIG, "broken.so: the plug-in cannot be loaded: ./broken.so"},
