@@ -8,7 +8,7 @@
 #include "nn/mlp.h"
 
 enum {
-    RV_EVALUATE_MAX_STEPS = 10000, /* ends an episode of a task without a time limit */
+    RV_EVALUATE_MAX_STEPS = 10000,   /* ends an episode of a task without a time limit */
     RV_EVALUATION_BY_HAND = 1 << 30, /* evaluation number of `reverie eval`: no training run's evaluation has it */
 };
 

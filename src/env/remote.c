@@ -65,7 +65,8 @@ static bool has_port(const char *address)
 {
     const char *port = strrchr(address + 6, ':');
     size_t n = port ? strspn(port + 1, "0123456789") : 0;
-    return n > 0 && n <= 5 && !port[1 + n] && atoi(port + 1) >= 1 && atoi(port + 1) <= 65535;
+    long number = n > 0 && n <= 5 && !port[1 + n] ? strtol(port + 1, NULL, 10) : 0;
+    return number >= 1 && number <= 65535;
 }
 
 static rv_status check_addresses(const rv_env_cfg *cfg, const remote_task *t)
