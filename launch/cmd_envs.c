@@ -148,8 +148,11 @@ static void print_spec(const rv_env_spec *s)
 static rv_status open_env(const char *name, const rv_words *words, rv_config *cfg)
 {
     RV_TRY(rv_config_defaults(cfg));
-    for (int i = 0; i < words->n_overrides; i++)
+    for (int i = 0; i < words->n_overrides; i++) {
         RV_TRY(rv_config_override(words->overrides[i], cfg));
+        RV_CHECK(strncmp(words->overrides[i], "env.", 4) == 0, RV_E_USAGE,
+                 "envs: '%s' changes nothing here: expected settings of the section env", words->overrides[i]);
+    }
     RV_CHECK(strlen(name) < sizeof cfg->env.name, RV_E_USAGE, "envs: the name is longer than %zu characters",
              sizeof cfg->env.name - 1);
     snprintf(cfg->env.name, sizeof cfg->env.name, "%s", name);

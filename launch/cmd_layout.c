@@ -59,7 +59,9 @@ int rv_cmd_layout(int argc, char **argv)
         return rv_cmd_help(help);
     if (status == RV_OK)
         status = read_arguments(&words, ranks, &cfg, &n_ranks);
-    if (status != RV_OK)
-        return rv_cmd_finish(status);
-    return measure ? rv_measure_layout(&cfg, &words, n_ranks, json) : show_layout(&cfg, n_ranks, json);
+    int code = status != RV_OK ? rv_cmd_finish(status)
+               : measure       ? rv_measure_layout(&cfg, &words, n_ranks, json)
+                               : show_layout(&cfg, n_ranks, json);
+    rv_env_forget();
+    return code;
 }

@@ -51,6 +51,7 @@ static const char usage[] =
     "  reverie render runs/hopper-1 --out hopper.png --imagined --steps 200\n"
     "  reverie render runs/hopper-1 --out hopper.mp4 --episodes 3 --size 960x720\n"
     "  reverie render Ant-v4 --out ant.gif --actions zero --steps 100\n"
+    "  reverie render Hopper-v4 --out light.gif 'randomise.mass=uniform(0.3, 0.3)'\n"
     "  reverie render remote env.address=tcp://127.0.0.1:5555 --out mine.png\n";
 
 typedef struct options {
@@ -233,6 +234,7 @@ static rv_status open_task(studio *s)
     RV_TRY(rv_env_register(&config->env));
     RV_TRY(rv_env_create(config->env.name, &s->env));
     s->has_own_env = true;
+    RV_TRY(rv_env_randomise(s->env, &config->randomise));
     snprintf(s->title, sizeof s->title, "%s, %s actions", rv_env_spec_of(s->env)->name,
              a->o.actions == ZERO ? "zero" : "random");
     return RV_OK;

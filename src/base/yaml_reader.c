@@ -21,7 +21,7 @@ rv_status rv_yaml_place(const rv_yaml *yaml, const rv_yaml_token *token, rv_stat
 
 rv_status rv_yaml_open(const char *name, const char *text, size_t n, size_t max, rv_yaml *out)
 {
-    RV_CHECK(n <= max, RV_E_CONFIG, "%s: %zu bytes are too many for a config; expected at most %zu", name, n, max);
+    RV_CHECK(n <= max, RV_E_CONFIG, "%s: %zu bytes are too many; expected at most %zu", name, n, max);
     *out = (rv_yaml){.name = name, .text = text, .n = n};
     RV_CHECK(yaml_parser_initialize(&out->parser), RV_E_NOMEM, "%s: out of memory while reading YAML", name);
     yaml_parser_set_encoding(&out->parser, YAML_UTF8_ENCODING);

@@ -117,6 +117,26 @@ rv_status rv_env_register(const rv_env_cfg *cfg)
     return RV_OK;
 }
 
+rv_status rv_env_no_file(const char *name)
+{
+    return rv_raise(RV_E_NOINPUT, "env.name: there is no file '%s'%s", name,
+                    name[0] == '/' ? "" : ", seen from the folder that reverie was started in");
+}
+
+rv_status rv_env_check_ranges(const rv_env_spec *spec)
+{
+    for (int i = 0; spec->act_low && i < spec->n_act; i++) {
+        double low = spec->act_low[i], high = spec->act_high[i];
+        RV_CHECK(low < high && isfinite(high - low), RV_E_CONFIG,
+                 "action %d has the range [%g, %g]; expected finite numbers that ascend", i, low, high);
+    }
+    for (int i = 0; spec->alive_low && i < spec->n_obs; i++)
+        RV_CHECK(spec->alive_low[i] <= spec->alive_high[i], RV_E_CONFIG,
+                 "observation %d is alive in [%g, %g]; expected numbers that ascend", i, (double)spec->alive_low[i],
+                 (double)spec->alive_high[i]);
+    return RV_OK;
+}
+
 void rv_env_forget(void)
 {
     while (n_own > 0) {
@@ -261,9 +281,8 @@ static rv_status observe(rv_env *env, float *obs)
     for (int i = 0; i < n; i++)
         RV_CHECK(isfinite((float)env->obs[i]), RV_E_NONFINITE, "%s: observation[%d] is %g at step %lld of the episode",
                  spec->name, i, env->obs[i], (long long)env->n_steps);
-    RV_CHECK(!spec->n_states || (env->obs[0] >= 0 && env->obs[0] < spec->n_states && env->obs[0] == rint(env->obs[0])),
-             RV_E_DATA, "%s: the observation is %g, expected a whole number below %d", spec->name, env->obs[0],
-             spec->n_states);
+    RV_CHECK(!spec->n_states || rv_env_is_below(env->obs[0], spec->n_states), RV_E_DATA,
+             "%s: the observation is %g, expected a whole number below %d", spec->name, env->obs[0], spec->n_states);
     if (!obs)
         return RV_OK;
     if (spec->n_states) {
@@ -343,7 +362,7 @@ static rv_status step(rv_env *env, const double *u, float *obs, rv_env_step_resu
 rv_status rv_env_step_raw(rv_env *env, const double *u, rv_env_step_result *out)
 {
     const rv_env_spec *spec = &env->task->spec;
-    RV_CHECK(!spec->n_actions || (u[0] >= 0 && u[0] < spec->n_actions && u[0] == rint(u[0])), RV_E_DATA,
+    RV_CHECK(!spec->n_actions || rv_env_is_below(u[0], spec->n_actions), RV_E_DATA,
              "%s: action %g, expected a whole number below %d", spec->name, u[0], spec->n_actions);
     if (env->task->family->begin)
         env->task->family->begin(env->sim, u);
@@ -446,7 +465,10 @@ rv_status rv_env_state_load(rv_env *env, const void *state, size_t n)
         RV_TRY(rv_randomiser_state_load(env->randomiser,
                                         (const char *)state + sizeof head + (size_t)task->n_state * sizeof(double)));
     if (head.is_running || !task->cfg) {
-        RV_TRY(task->family->load(env->sim, env->scratch));
+        rv_status status = task->family->load(env->sim, env->scratch);
+        if (env->randomiser && status != RV_OK)
+            env->is_running = false; /* its draws are the state's by now */
+        RV_TRY(status);
         task->family->observe(env->sim, env->obs);
     }
     env->n_steps = head.n_steps;

@@ -139,7 +139,8 @@ rv_status rv_env_step_end(rv_env *env, float *obs, rv_env_step_result *out);
  * time, step in the episode, what is randomised). rv_env_state_size bytes; constant per environment. The last
  * observation is not part of it. What cannot be saved (spec.is_stateless, or a user's own that failed) is a state in
  * which no episode runs. A load fails with RV_E_DATA when the size or a number is wrong; the environment is then as it
- * was. */
+ * was (outside an episode, where its simulation refuses the state and something is randomised). A user's own may also
+ * fail as in a step. */
 size_t rv_env_state_size(const rv_env *env);
 void rv_env_state_save(rv_env *env, void *out);
 rv_status rv_env_state_load(rv_env *env, const void *state, size_t n);

@@ -77,6 +77,12 @@ static inline double rv_env_clip(double x, double low, double high)
     return x < low ? low : x > high ? high : x;
 }
 
+/** Is it one of the whole numbers from 0 to n - 1? */
+static inline bool rv_env_is_below(double x, int n)
+{
+    return x >= 0 && x < n && x == (int)x;
+}
+
 /** Numbers of an observation and of an action as the family has them: 1 where they are discrete. */
 static inline int rv_env_raw_obs(const rv_env_spec *spec)
 {
@@ -86,6 +92,13 @@ static inline int rv_env_raw_act(const rv_env_spec *spec)
 {
     return spec->n_actions ? 1 : spec->n_act;
 }
+
+/** Raise RV_E_NOINPUT about the file of a user's own environment. */
+rv_status rv_env_no_file(const char *name);
+
+/** Are the ranges in the description of a user's own environment what the rest relies on: those of the action finite,
+ * of finite width and ascending, those of what is alive ascending? @return RV_OK; RV_E_CONFIG */
+rv_status rv_env_check_ranges(const rv_env_spec *spec);
 
 /** The row of the environment's task. */
 const rv_env_task *rv_env_task_of(const rv_env *env);

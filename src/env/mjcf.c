@@ -157,6 +157,8 @@ static rv_status describe(const rv_env_cfg *cfg, rv_env_task **out)
     rv_mujoco_sim sim = {0};
     mjcf_task *t = NULL;
     rv_env_task *task = NULL;
+    if (!rv_file_exists(cfg->name))
+        return rv_env_no_file(cfg->name);
     RV_TRY(rv_file_read(cfg->name, RV_MJCF_MAX_BYTES, &text, &n));
     RV_TRY_GOTO(rv_mjcf_parse(cfg->name, text, n, &desc), done);
     RV_TRY_GOTO(RV_NEW(t, 1), done);

@@ -425,7 +425,7 @@ static rv_status read_root(reader *r, seen *s, const rv_yaml_token *key)
                                         "frame_skip", "time_limit",  "help",   NULL};
     rv_mjcf_desc *d = r->desc;
     int i = 0;
-    RV_TRY(which(r, names, "", key, &i));
+    RV_TRY(which(r, names, " in the description of a task", key, &i));
     RV_TRY(see(r, s, names[i], key));
     switch (i) {
     case 0:

@@ -1,14 +1,13 @@
 #include "env/plugin.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "env/plugin_private.h"
 #include "env/reverie_env.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* what a child says its task is, and room for what the spec points to */
 typedef struct plugin_task {
@@ -56,7 +55,7 @@ static rv_status check_sizes(const char *file, const rv_plugin_description *d)
     return RV_OK;
 }
 
-static rv_status copy_bounds(const char *file, const rv_plugin_shared *shared, plugin_task *t)
+static rv_status copy_bounds(const rv_plugin_shared *shared, plugin_task *t)
 {
     int n_act = t->said.n_act, n_obs = t->said.has_alive ? t->said.n_obs : 0;
     RV_TRY(RV_NEW(t->act_low, n_act));
@@ -67,15 +66,6 @@ static rv_status copy_bounds(const char *file, const rv_plugin_shared *shared, p
     memcpy(t->act_high, shared->act_high, (size_t)n_act * sizeof *t->act_high);
     memcpy(t->alive_low, shared->alive_low, (size_t)n_obs * sizeof *t->alive_low);
     memcpy(t->alive_high, shared->alive_high, (size_t)n_obs * sizeof *t->alive_high);
-    for (int i = 0; i < n_act; i++)
-        RV_CHECK(isfinite(t->act_low[i]) && isfinite(t->act_high[i]) && t->act_low[i] < t->act_high[i] &&
-                     isfinite(t->act_high[i] - t->act_low[i]),
-                 RV_E_CONFIG, "%s: the plug-in's action %d has the range [%g, %g]; expected finite numbers that ascend",
-                 file, i, t->act_low[i], t->act_high[i]);
-    for (int i = 0; i < n_obs; i++)
-        RV_CHECK(t->alive_low[i] <= t->alive_high[i], RV_E_CONFIG,
-                 "%s: the plug-in's observation %d is alive in [%g, %g]; expected numbers that ascend", file, i,
-                 (double)t->alive_low[i], (double)t->alive_high[i]);
     return RV_OK;
 }
 
@@ -129,8 +119,13 @@ rv_status rv_plugin_accept(const rv_env_cfg *cfg, const rv_plugin_shared *shared
     RV_TRY(RV_NEW(t, 1));
     memcpy(&t->said, &shared->description, sizeof t->said);
     RV_TRY_GOTO(check_sizes(cfg->name, &t->said), fail);
-    RV_TRY_GOTO(copy_bounds(cfg->name, shared, t), fail);
+    RV_TRY_GOTO(copy_bounds(shared, t), fail);
     fill(cfg, t);
+    status = rv_env_check_ranges(&t->task.spec);
+    if (status != RV_OK) {
+        rv_error_prefix(status, "%s: the plug-in", cfg->name);
+        goto fail;
+    }
     *out = &t->task;
     return RV_OK;
 fail:
@@ -147,8 +142,8 @@ static bool claims(const char *name)
 static rv_status describe(const rv_env_cfg *cfg, rv_env_task **out)
 {
     rv_plugin_process process = {0};
-    RV_CHECK(access(cfg->name, R_OK) == 0, RV_E_NOINPUT, "%s: there is no such plug-in: %s", cfg->name,
-             strerror(errno));
+    if (!rv_file_exists(cfg->name))
+        return rv_env_no_file(cfg->name);
     RV_TRY(rv_plugin_start(cfg, &process));
     rv_status status = rv_plugin_accept(cfg, process.shared, out);
     rv_plugin_stop(&process);
@@ -257,8 +252,9 @@ static rv_status take_observation(plugin_sim *sim, const char *call)
     RV_TRY(check_count(sim, call, sim->n_obs, "numbers of observation"));
     memcpy(sim->obs, sim->process.shared->obs, (size_t)sim->n_obs * sizeof *sim->obs);
     RV_TRY(check_guard(sim, call, false));
+    int n_states = sim->of->said.n_states;
     for (int i = 0; i < sim->n_obs; i++)
-        sim->is_spoilt |= !isfinite((float)sim->obs[i]);
+        sim->is_spoilt |= !isfinite((float)sim->obs[i]) || (n_states > 0 && !rv_env_is_below(sim->obs[i], n_states));
     return RV_OK;
 }
 

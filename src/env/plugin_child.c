@@ -75,7 +75,11 @@ static rv_status limit_memory(rv_plugin_shared *shared)
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
         RV_CHECK(sigaction(signals[i], &action, NULL) == 0, RV_E_OS, "cannot handle signal %d: %s", signals[i],
                  strerror(errno));
+    struct rlimit limit = {0};
     rlim_t most = (rlim_t)(taken_before + shared->memory_mb * 1000000);
+    RV_CHECK(getrlimit(RLIMIT_DATA, &limit) == 0, RV_E_OS, "cannot read the limit of memory: %s", strerror(errno));
+    if (limit.rlim_max < most) /* RLIM_INFINITY is the largest; what the user may not have stays out of reach */
+        most = limit.rlim_max;
     RV_CHECK(setrlimit(RLIMIT_DATA, &(struct rlimit){most, most}) == 0, RV_E_OS, "cannot limit memory: %s",
              strerror(errno));
     return RV_OK;

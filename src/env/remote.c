@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -59,12 +60,21 @@ static rv_status split_addresses(const rv_env_cfg *cfg, remote_task *t)
     }
 }
 
+/* zmq would take any number as a port, and go to what is left of it in 16 bits */
+static bool has_port(const char *address)
+{
+    const char *port = strrchr(address + 6, ':');
+    size_t n = port ? strspn(port + 1, "0123456789") : 0;
+    long number = n > 0 && n <= 5 && !port[1 + n] ? strtol(port + 1, NULL, 10) : 0;
+    return number >= 1 && number <= 65535;
+}
+
 static rv_status check_addresses(const rv_env_cfg *cfg, const remote_task *t)
 {
     for (int i = 0; i < t->n_addresses; i++) {
         const char *a = t->addresses[i];
-        RV_CHECK(strncmp(a, "tcp://", 6) == 0 || strncmp(a, "ipc://", 6) == 0, RV_E_CONFIG,
-                 "env.address: '%s': expected tcp://HOST:PORT or ipc://PATH", a);
+        RV_CHECK((strncmp(a, "tcp://", 6) == 0 && has_port(a)) || (strncmp(a, "ipc://", 6) == 0 && a[6]), RV_E_CONFIG,
+                 "env.address: '%s': expected tcp://HOST:PORT, the port from 1 to 65535, or ipc://PATH", a);
         RV_CHECK(cfg->keys[0] || rv_remote_is_local(a), RV_E_CONFIG,
                  "env.address: %s is not on this machine, and anyone on the way could act in its place: name a folder "
                  "with keys in env.keys; 'reverie envs keys DIR' makes one",
@@ -313,22 +323,13 @@ static void forget(rv_env_task **task)
     rv_mem_free(task);
 }
 
-static rv_status check_bounds(const rv_remote_message *d)
+static rv_status check_counts(const rv_remote_message *d)
 {
     RV_CHECK(d->act_low.n == d->act_high.n, RV_E_CONFIG, "%d lower and %d upper bounds of the action", d->act_low.n,
              d->act_high.n);
-    for (int i = 0; i < d->act_low.n; i++) {
-        double low = rv_remote_number(&d->act_low, i), high = rv_remote_number(&d->act_high, i);
-        RV_CHECK(isfinite(low) && isfinite(high) && low < high, RV_E_CONFIG,
-                 "bounds %g and %g of action %d, expected two numbers, the first smaller", low, high, i);
-    }
     RV_CHECK(d->alive_low.n == d->alive_high.n && (d->alive_low.n == 0 || d->alive_low.n == d->n_obs), RV_E_CONFIG,
              "%d lower and %d upper bounds of what is alive, expected none or %lld", d->alive_low.n, d->alive_high.n,
              (long long)d->n_obs);
-    for (int i = 0; i < d->alive_low.n; i++) {
-        double low = rv_remote_number(&d->alive_low, i), high = rv_remote_number(&d->alive_high, i);
-        RV_CHECK(low <= high, RV_E_CONFIG, "bounds %g and %g of what is alive, observation %d", low, high, i);
-    }
     return RV_OK;
 }
 
@@ -344,7 +345,7 @@ static rv_status check_description(const rv_remote_message *d)
     RV_CHECK(isfinite(d->dt) && d->dt >= 0, RV_E_CONFIG, "dt is %g s", d->dt);
     RV_CHECK(d->state_size <= RV_REMOTE_MAX_STATE, RV_E_CONFIG, "a state of %lld bytes, expected at most %d",
              (long long)d->state_size, RV_REMOTE_MAX_STATE);
-    return check_bounds(d);
+    return check_counts(d);
 }
 
 static void describe_task(const rv_remote_message *d, remote_task *t)
@@ -398,10 +399,12 @@ static rv_status copy_bounds(const rv_remote_message *d, remote_task *t)
 static rv_status take_description(const rv_remote_message *d, const char *address, remote_task *t)
 {
     rv_status status = check_description(d);
-    if (status != RV_OK)
-        return rv_error_prefix(status, "%s: the server's description", address);
-    describe_task(d, t);
-    return copy_bounds(d, t);
+    if (status == RV_OK) {
+        describe_task(d, t);
+        RV_TRY(copy_bounds(d, t));
+        status = rv_env_check_ranges(&t->task.spec);
+    }
+    return status == RV_OK ? RV_OK : rv_error_prefix(status, "%s: the server's description", address);
 }
 
 /* the first server that answers */

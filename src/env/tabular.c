@@ -306,8 +306,8 @@ static rv_status load(void *sim, const double *state)
     tabular *t = sim;
     const rv_env_spec *spec = &t->task->spec;
     const world *w = t->task->more;
-    RV_CHECK(state[0] >= 0 && state[0] < spec->n_states && state[0] == rint(state[0]), RV_E_DATA,
-             "%s: state %g, expected a whole number below %d", spec->name, state[0], spec->n_states);
+    RV_CHECK(rv_env_is_below(state[0], spec->n_states), RV_E_DATA, "%s: state %g, expected a whole number below %d",
+             spec->name, state[0], spec->n_states);
     RV_CHECK(state[1] == 0 || (state[1] == 1 && w->later), RV_E_DATA, "%s: changed %g, expected 0%s", spec->name,
              state[1], w->later ? " or 1" : "");
     t->state = (int)state[0];

@@ -126,6 +126,7 @@ mkdir bin before there
 touch files
 rm -f out err log
 find . -maxdepth 1 | sort >files
+fails 78 "randomise.mass: expected uniform(LOW, HIGH)" Hopper-v4 --out x.png randomise.mass=uniform
 fails 64 "expected RUN or NAME" --out x.gif
 fails 64 "--out FILE is missing" run
 fails 64 "must end in .gif, .mp4 or .png, not 'x.webm'" run --out x.webm

@@ -127,7 +127,9 @@ refused() {
     grep -qF -- "$text" refused.log || bad "$*: expected '$text': $(cat refused.log)"
     [ ! -e refused ] || bad "$*: left a folder"
 }
-refused 66 "none.so: there is no such plug-in" env.name=none.so
+refused 66 "env.name: there is no file 'none.so', seen from the folder that reverie was started in" env.name=none.so
+# a user whose own limit (ulimit -d) is below env.memory_mb
+(ulimit -d 1000000 && "$reverie" envs ball_beam.so env.memory_mb=4000) >log 2>&1 || fail "ulimit: $(cat log)"
 refused 78 "has no function reverie_env" env.name="$plugins/no_symbol.so"
 refused 78 "speaks version 7 of reverie_env.h" env.name="$plugins/tables.so" env.arguments=version
 refused 69 "was ended by signal 6 (Aborted) in reverie_env" env.name="$plugins/tables.so" env.arguments=crash

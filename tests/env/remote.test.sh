@@ -163,6 +163,10 @@ refused 1 "the action space is" "$gym" "$served:Spaces" --kwargs '{"what": "seve
 refused 1 "expected finite ones" "$gym" "$served:Spaces" --kwargs '{"what": "infinite"}' --bind tcp://127.0.0.1:0
 refused 1 "no callable 'Spring2'" "$gym" "$example/spring.py:Spring2" --bind tcp://127.0.0.1:0
 refused 1 "there is no file" "$gym" nowhere.py:Spring --bind tcp://127.0.0.1:0
+refused 1 "which class or function of the file? $example/spring.py:CLASS" "$gym" "$example/spring.py"
+for address in tcp://127.0.0.1 tcp://127.0.0.1: tcp://127.0.0.1:71091 ipc:// 127.0.0.1:5555; do
+    refused 2 "--bind: expected tcp://HOST:PORT" "$gym" "$example/spring.py:Spring" --bind "$address"
+done
 refused 2 "expected a JSON object" "$gym" "$example/spring.py:Spring" --kwargs '[1]'
 /usr/bin/python3 -c 'import gymnasium' 2>/dev/null ||
     refused 1 "the module gymnasium is not installed" "$gym" CartPole-v1 --bind tcp://127.0.0.1:0

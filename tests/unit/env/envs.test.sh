@@ -35,6 +35,9 @@ expect 64 "keys needs a FOLDER" keys
 expect 0 "the run needs client.secret" keys "$work/keys"
 expect 73 "keys" keys "$work/keys"
 expect 78 "override 'env.nme=x'" check Hopper-v4 env.nme=x
+expect 64 "'randomise.mass=' changes nothing here" check Hopper-v4 randomise.mass=
+expect 66 "there is no file 'none.yaml', seen from the folder that reverie was started in" none.yaml
+expect 78 "no key 'env' in the description of a task" "$SOURCE/tests/mpi/tiny.yaml"
 expect 0 "examples:" --help
 expect 0 "examples:" replay --help
 for file in "$SOURCE"/tests/unit/env/reference/{*.sin,traj_*}.csv; do

@@ -608,6 +608,20 @@ static void small_matters(void)
         CU_ASSERT_FALSE(rv_env_is_running(env));
         rv_env_destroy(&env);
     }
+    /* refused in mid-episode, with draws of its own already in force: that episode cannot go on */
+    rv_randomise_cfg randomise = {.mass = "uniform(0.5, 2)"};
+    env = make(MODEL PLAIN, ARM(""));
+    RV_TEST_OK(rv_env_randomise(env, &randomise));
+    reset(env, 0, NULL);
+    rv_env_state_save(env, state);
+    n = rv_env_state_size(env);
+    rv_env_destroy(&env);
+    env = make(others[0][0], others[0][1]);
+    RV_TEST_OK(rv_env_randomise(env, &randomise));
+    reset(env, 1, NULL);
+    RV_TEST_FAILS(rv_env_state_load(env, state, n), RV_E_DATA, "this state is of another task");
+    CU_ASSERT_FALSE(rv_env_is_running(env));
+    rv_env_destroy(&env);
     env = make(everything, ARM(""));
     reset(env, 0, NULL);
     int64_t calls = rv_mem_calls();

@@ -100,7 +100,7 @@ static void errors_have_places(void)
         {HEAD OBS, "a.yaml:1:1: there is no 'reward'"},
         {HEAD OBS "reward: []", "a.yaml:1:1: there is no 'reward'"},
         {HEAD OBS REW "---\nmodel: b", "a.yaml:7:1: a second document"},
-        {"modle: a.xml", "a.yaml:1:1: no key 'modle'; did you mean 'model'?"},
+        {"modle: a.xml", "a.yaml:1:1: no key 'modle' in the description of a task; did you mean 'model'?"},
         {HEAD "model: b.xml", "a.yaml:2:1: 'model' is given twice; first in line 1"},
         {"model: [a.xml]", "a.yaml:1:8: 'model': expected a text of at most 127 printable characters without quotes, "
                            "got a list"},

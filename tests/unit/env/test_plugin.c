@@ -116,7 +116,7 @@ static void refuses_at_once(void)
         rv_status status;
         const char *text;
     } cases[] = {
-        {"none.so", "", RV_E_NOINPUT, "none.so: there is no such plug-in: No such file or directory"},
+        {"none.so", "", RV_E_NOINPUT, "there is no file 'none.so', seen from the folder"},
         {"no_symbol.so", "", RV_E_CONFIG, "no_symbol.so: the plug-in has no function reverie_env"},
         {"unresolved.so", "", RV_E_CONFIG, "nowhere_to_be_found"},
         {"broken.so", "", RV_E_CONFIG, "broken.so: the plug-in cannot be loaded: ./broken.so"},
@@ -235,6 +235,22 @@ static void discrete(void)
         RV_TEST_OK(rv_env_step(env, left, obs, &result));
         CU_ASSERT(!result.terminated && result.truncated == (i == 30));
     }
+    close_env(&env);
+}
+
+/* a state that there is not is a failure like any other: the next episode gets another process */
+static void discrete_outside(void)
+{
+    rv_env_cfg cfg = settings("tables.so", "outside");
+    rv_env *env = open_env(&cfg);
+    float obs[5];
+    rv_env_step_result result;
+    const float right[] = {0.1F, 0.2F};
+    RV_TEST_OK(begin_episode(env, 2, obs));
+    int child = first_child();
+    RV_TEST_FAILS(rv_env_step(env, right, obs, &result), RV_E_ENV, "the observation is 5, expected a whole number");
+    RV_TEST_OK(begin_episode(env, 2, obs));
+    CU_ASSERT_NOT_EQUAL(first_child(), child);
     close_env(&env);
 }
 
@@ -625,9 +641,9 @@ static void only_from_reverie(void)
 }
 
 RV_TEST_MAIN("plugin", {"describes", describes}, {"refuses at once", refuses_at_once}, {"grows", grows},
-             {"steps", steps}, {"discrete", discrete}, {"every misbehaviour", every_misbehaviour},
-             {"memory is limited", memory_is_limited}, {"goes on", goes_on}, {"death is noticed", death_is_noticed},
-             {"another file", another_file}, {"state round trip", state_round_trip}, {"stateless", stateless},
-             {"state failures", state_failures}, {"side by side", side_by_side},
-             {"dies with its parent", dies_with_its_parent}, {"takes its own along", takes_its_own_along},
-             {"prints", prints}, {"only from reverie", only_from_reverie})
+             {"steps", steps}, {"discrete", discrete}, {"discrete, outside", discrete_outside},
+             {"every misbehaviour", every_misbehaviour}, {"memory is limited", memory_is_limited}, {"goes on", goes_on},
+             {"death is noticed", death_is_noticed}, {"another file", another_file},
+             {"state round trip", state_round_trip}, {"stateless", stateless}, {"state failures", state_failures},
+             {"side by side", side_by_side}, {"dies with its parent", dies_with_its_parent},
+             {"takes its own along", takes_its_own_along}, {"prints", prints}, {"only from reverie", only_from_reverie})

@@ -98,7 +98,7 @@ static void restart(server *s)
 }
 
 static const double bounds[] = {-2, -1, 2, 3}, infinite[] = {-INFINITY, -1, 1, INFINITY}, equal[] = {-1, -1},
-                    off[] = {NAN, 1};
+                    off[] = {NAN, 1}, wide[] = {-1e308, -1, 1e308, 1};
 
 static void describe(const server *s, rv_remote_message *d)
 {
@@ -142,6 +142,10 @@ static void describe(const server *s, rv_remote_message *d)
         break;
     case 8:
         d->dt = -1;
+        break;
+    case 10:
+        d->act_low.from = wide;
+        d->act_high.from = wide + 2;
         break;
     case 9:
         d->state_size = RV_REMOTE_MAX_STATE + 1;
@@ -574,8 +578,19 @@ static void addresses_are_checked(void)
     RV_TEST_FAILS(rv_env_register(&cfg), RV_E_CONFIG, "'127.0.0.1:5555': expected tcp://HOST:PORT");
     cfg = cfg_of("tcp://127.0.0.1:5555,", 30);
     RV_TEST_FAILS(rv_env_register(&cfg), RV_E_CONFIG, "separated by commas");
-    cfg = cfg_of("tcp://127.0.0.1:no", 30);
-    RV_TEST_FAILS(rv_env_register(&cfg), RV_E_CONFIG, "cannot connect 'tcp://127.0.0.1:no'");
+    const char *const wrong[] = {"tcp://127.0.0.1",
+                                 "tcp://127.0.0.1:",
+                                 "tcp://127.0.0.1:no",
+                                 "tcp://127.0.0.1:0",
+                                 "tcp://127.0.0.1:5555 ",
+                                 "tcp://127.0.0.1:71091",
+                                 "ipc://"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        cfg = cfg_of(wrong[i], 0.2);
+        RV_TEST_FAILS(rv_env_register(&cfg), RV_E_CONFIG, "the port from 1 to 65535");
+    }
+    cfg = cfg_of("tcp://127.0.0.1%:5555", 30);
+    RV_TEST_FAILS(rv_env_register(&cfg), RV_E_CONFIG, "env.address: ");
     cfg = cfg_of("tcp://127.0.0.1:1", 0.2);
     RV_TEST_FAILS(rv_env_register(&cfg), RV_E_ENV, "tcp://127.0.0.1:1: no server there within 0.2 s");
 }
@@ -584,18 +599,19 @@ static void wrong_descriptions_are_refused(void)
 {
     static const char *const texts[] = {"n_obs 0 and n_states 0",
                                         "2 lower and 1 upper bounds of the action",
-                                        "bounds -inf and 2 of action 0",
-                                        "bounds -1 and -1 of action 0",
+                                        "action 0 has the range [-inf, 2]",
+                                        "action 0 has the range [-1, -1]",
                                         "2 bounds of the action and 2 choices",
                                         "1 lower and 1 upper bounds of what is alive, expected none or 2",
-                                        "bounds -inf and nan of what is alive",
+                                        "observation 0 is alive in [-inf, nan]",
                                         "dt is -1 s",
-                                        "a state of 2097153 bytes"};
+                                        "a state of 2097153 bytes",
+                                        "action 0 has the range [-1e+308, 1e+308]"};
     static server s;
     memset(&s, 0, sizeof s);
     start(&s);
     rv_env_cfg cfg = cfg_of(s.address, 1);
-    for (s.bad_description = 1; s.bad_description <= 9; s.bad_description++)
+    for (s.bad_description = 1; s.bad_description <= 10; s.bad_description++)
         RV_TEST_FAILS(rv_env_register(&cfg), RV_E_CONFIG, texts[s.bad_description - 1]);
     s.mode = FAILS;
     RV_TEST_FAILS(rv_env_register(&cfg), RV_E_ENV, "too hot");

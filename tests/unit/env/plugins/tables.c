@@ -1,14 +1,15 @@
-/* tables.c - a plug-in whose table is wrong in the way that env.arguments names; "": right, discrete, without state. */
+/* tables.c - a plug-in whose table is wrong in the way that env.arguments names; "": right, discrete, without state;
+ * "outside": so too, but its steps lead to a state that there is not. */
 #include <math.h>
 #include <reverie_env.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int place, n_steps;
+static int place, n_steps, is_outside;
 
 static void *create(const char *arguments)
 {
-    (void)arguments;
+    is_outside = strcmp(arguments, "outside") == 0;
     return &place;
 }
 
@@ -32,7 +33,7 @@ static int32_t step(void *self, const double *u, double *obs, double *reward, ui
     (void)self;
     place += u[0] == 1 ? place < 4 : -(place > 0);
     n_steps++;
-    obs[0] = place;
+    obs[0] = is_outside ? 5 : place;
     *reward = place == 4;
     *flags = place == 4 ? REVERIE_ENV_TERMINATED : n_steps == 30 ? REVERIE_ENV_TRUNCATED : 0;
     return 1;
