@@ -67,13 +67,11 @@ rv_status rv_persist_save(rv_loop *loop)
     int64_t most = count_states(loop);
     RV_TRY(rv_coordinator_flush(ctx->coordinator)); /* a resume starts with all records up to here */
     if (world->rank == 0) {
-        rv_checkpoint newest;
-        if (rv_checkpoint_newest(ctx->run_dir, &newest) == RV_OK) {
-            is_there = newest.tick == loop->next_tick;
-            rv_checkpoint_clear(&newest);
-        }
+        status = rv_checkpoint_begin(ctx->run_dir, loop->next_tick);
+        is_there = status == RV_E_EXISTS;
         if (!is_there)
-            RV_TRY(rv_checkpoint_begin(ctx->run_dir, loop->next_tick));
+            RV_TRY(status);
+        status = RV_OK;
     }
     RV_TRY(rv_world_max(world, 1, &is_there));
     RV_TRY(rv_world_max(world, 1, &most));
@@ -136,10 +134,10 @@ static rv_status load_units(rv_loop *loop, const rv_checkpoint *checkpoint)
     return RV_OK;
 }
 
-rv_status rv_persist_load(rv_loop *loop)
+rv_status rv_persist_load(rv_loop *loop, int64_t tick)
 {
     rv_checkpoint checkpoint;
-    RV_TRY(rv_checkpoint_newest(loop->ctx->run_dir, &checkpoint));
+    RV_TRY(rv_checkpoint_open(loop->ctx->run_dir, tick, &checkpoint));
     rv_status status = load_units(loop, &checkpoint);
     loop->next_tick = checkpoint.tick;
     rv_checkpoint_clear(&checkpoint);

@@ -114,15 +114,15 @@ static rv_status create_roles(rv_loop *loop)
     return RV_OK;
 }
 
-rv_status rv_loop_create(rv_context *ctx, bool resume, rv_loop *out)
+rv_status rv_loop_create(rv_context *ctx, int64_t resume_tick, rv_loop *out)
 {
     /* a tick in which nothing was acted or imagined: weights alone change hands */
     const rv_tick weights = {.fit = true, .n_updates = 1};
     *out = (rv_loop){.ctx = ctx};
     RV_TRY(create_roles(out));
     RV_TRY(rv_shared_open(ctx->shared));
-    if (resume)
-        RV_TRY(rv_persist_load(out));
+    if (resume_tick >= 0)
+        RV_TRY(rv_persist_load(out, resume_tick));
     for (int s = 0; s < RV_N_ROLES; s++)
         if (stages[s].product == RV_MEMBERS || stages[s].product == RV_POLICY_WEIGHTS)
             RV_TRY(edge(out, &weights, s, s, true));

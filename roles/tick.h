@@ -24,9 +24,9 @@ typedef struct rv_loop {
     rv_times of_role[RV_N_ROLES]; /* in the work of each role, since then */
 } rv_loop;
 
-/** Set up the units of this rank; then, collectively, publish what a first tick reads. resume: from the newest
- * checkpoint of the run (collective). The caller destroys the loop, also after a failure. */
-rv_status rv_loop_create(rv_context *ctx, bool resume, rv_loop *out);
+/** Set up the units of this rank; then, collectively, publish what a first tick reads. resume_tick: go on
+ * from the checkpoint of that tick (collective); -1: from the beginning. The caller destroys the loop, also after a failure. */
+rv_status rv_loop_create(rv_context *ctx, int64_t resume_tick, rv_loop *out);
 void rv_loop_destroy(rv_loop *loop);
 
 /** Run to the end, evaluate the final policy and write the last checkpoint. Collective.
