@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "roles/coordinator.h"
+#include "roles/regenerate.h"
 
 #include <string.h>
 
@@ -140,7 +141,10 @@ rv_status rv_persist_load(rv_loop *loop, int64_t tick)
     RV_TRY(rv_checkpoint_open(loop->ctx->run_dir, tick, &checkpoint));
     rv_status status = load_units(loop, &checkpoint);
     loop->next_tick = checkpoint.tick;
+    if (status == RV_OK)
+        status = rv_world_node_barrier(loop->ctx->world);
+    if (status == RV_OK)
+        status = rv_regenerate(loop, &checkpoint);
     rv_checkpoint_clear(&checkpoint);
-    RV_TRY(status);
-    return rv_world_node_barrier(loop->ctx->world);
+    return status;
 }

@@ -25,7 +25,8 @@ typedef struct rv_loop {
 } rv_loop;
 
 /** Set up the units of this rank; then, collectively, publish what a first tick reads. resume_tick: go on
- * from the checkpoint of that tick (collective); -1: from the beginning. The caller destroys the loop, also after a failure. */
+ * from the checkpoint of that tick (collective); -1: from the beginning. The caller destroys the loop, also after a
+ * failure. */
 rv_status rv_loop_create(rv_context *ctx, int64_t resume_tick, rv_loop *out);
 void rv_loop_destroy(rv_loop *loop);
 
