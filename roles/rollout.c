@@ -166,6 +166,11 @@ static int rollout_n_states(void *role)
     return r->n_taken < r->n_sources ? (int)r->n_taken : r->n_sources;
 }
 
+static int rollout_most_states(void *role)
+{
+    return ((rollout *)role)->n_sources;
+}
+
 static void rollout_state(void *role, int i, rv_unit_state *out)
 {
     rollout *r = role;
@@ -193,5 +198,6 @@ const rv_role rv_role_rollout = {
     .work = rollout_work,
     .offer = rollout_offer,
     .n_states = rollout_n_states,
+    .most_states = rollout_most_states,
     .state = rollout_state,
 };

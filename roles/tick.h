@@ -3,8 +3,8 @@
  *   lockstep:   for each stage A, M, I, P: work, then its edge          then E
  *   pipelined:  work of all stages that this rank hosts, each posting what it made, then all edges
  *
- * At the end of a tick the ranks agree whether somebody was asked to stop; a checkpoint is written when it is due, on
- * a stop, and at the end of the run.
+ * At the end of a tick the ranks agree whether somebody was asked to stop, and whether somebody still writes; a
+ * checkpoint is begun when it is due, on a stop, and at the end of the run.
  */
 #pragma once
 #include "roles/ledger.h"
@@ -15,12 +15,16 @@ typedef struct rv_moment {
     double now, wait, exchange;
 } rv_moment;
 
+typedef struct rv_persist rv_persist; /* persist.h */
+
 /** The roles of this rank and where the run is. */
 typedef struct rv_loop {
     rv_context *ctx;
     void *roles[RV_N_ROLES];      /* state of each hosted role, NULL for others */
     int64_t next_tick;            /* ticks done */
+    rv_persist *persist;          /* the checkpoint under way */
     rv_moment ledger_at;          /* when this rank's last time ledger ended */
+    double checkpoint_s;          /* for checkpoints, since then */
     rv_times of_role[RV_N_ROLES]; /* in the work of each role, since then */
 } rv_loop;
 
