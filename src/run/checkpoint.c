@@ -201,13 +201,11 @@ static rv_status check_size(const char *folder, const rv_state_info *info, rv_st
     return RV_OK;
 }
 
-/* XXH3-128 of the manifest without its "hash", printed without blanks */
+/* XXH3-128 of a manifest that has no "hash", printed without blanks; jansson's copies may lack something when memory
+ * runs out, and do not say so */
 static rv_status hash_manifest(const json_t *root, char text[RV_HASH_TEXT])
 {
-    json_t *rest = json_copy((json_t *)(uintptr_t)root);
-    json_object_del(rest, "hash");
-    char *bytes = json_dumps(rest, JSON_COMPACT);
-    json_decref(rest);
+    char *bytes = json_dumps(root, JSON_COMPACT);
     RV_CHECK(bytes, RV_E_NOMEM, "cannot hash a manifest: out of memory");
     rv_hash_bytes(bytes, strlen(bytes), text);
     free(bytes);
@@ -238,16 +236,21 @@ fail:
     return status;
 }
 
+/* only what can be read back is written */
 static rv_status write_manifest(const char *partial, const rv_checkpoint *c)
 {
     char path[RV_PATH];
     json_t *root = NULL;
+    rv_checkpoint again = {.units = NULL};
     RV_TRY(rv_path_join(partial, MANIFEST, path));
     RV_TRY(make_manifest(c, &root));
     char *text = json_dumps(root, PRINTED);
     json_decref(root);
     RV_CHECK(text, RV_E_NOMEM, "cannot make '%s': out of memory", path);
-    rv_status status = rv_file_write(path, text, strlen(text));
+    rv_status status = rv_checkpoint_parse(path, text, strlen(text), &again);
+    rv_checkpoint_clear(&again);
+    if (status == RV_OK)
+        status = rv_file_write(path, text, strlen(text));
     free(text);
     return status;
 }
@@ -407,12 +410,25 @@ static rv_status parse_units(const char *name, const json_t *units, rv_checkpoin
     return RV_OK;
 }
 
+/* takes "hash" out of root */
+static rv_status check_hash(const char *name, json_t *root)
+{
+    char says[RV_HASH_TEXT];
+    char actual[RV_HASH_TEXT];
+    const char *hash = NULL;
+    RV_TRY(rv_json_text(name, root, "hash", &hash));
+    snprintf(says, sizeof says, "%s", hash);
+    json_object_del(root, "hash");
+    RV_TRY(hash_manifest(root, actual));
+    RV_CHECK(strcmp(says, actual) == 0, RV_E_DATA, "%s: its own hash is %s, it says %s: it was changed", name, actual,
+             says);
+    return RV_OK;
+}
+
 static rv_status parse_root(const char *name, const json_t *root, rv_checkpoint *c)
 {
     const char *format = NULL;
     const char *config_hash = NULL;
-    const char *hash = NULL;
-    char actual[RV_HASH_TEXT];
     int64_t version = 0;
     RV_TRY(rv_json_text(name, root, "format", &format));
     RV_TRY(rv_json_int(name, root, "version", &version));
@@ -424,12 +440,8 @@ static rv_status parse_root(const char *name, const json_t *root, rv_checkpoint 
     RV_TRY(rv_json_text(name, root, "config_hash", &config_hash));
     RV_CHECK(is_hex(config_hash, 16), RV_E_DATA, "%s: 'config_hash' is not 16 hexadecimal digits", name);
     c->config_hash = strtoull(config_hash, NULL, 16);
-    RV_TRY(rv_json_text(name, root, "hash", &hash));
-    RV_CHECK(json_object_size(root) == 7, RV_E_DATA, "%s: it has unknown keys", name);
+    RV_CHECK(json_object_size(root) == 7, RV_E_DATA, "%s: it has unknown keys, or lacks one", name);
     RV_TRY(parse_units(name, json_object_get(root, "units"), c));
-    RV_TRY(hash_manifest(root, actual));
-    RV_CHECK(strcmp(hash, actual) == 0, RV_E_DATA, "%s: its own hash is %s, it says %.*s: it was changed", name, actual,
-             RV_HASH_TEXT - 1, hash);
     return RV_OK;
 }
 
@@ -452,6 +464,8 @@ rv_status rv_checkpoint_parse(const char *name, const char *text, size_t n, rv_c
     rv_status status = parse_root(name, root, &c);
     if (status == RV_OK)
         status = check_printing(name, root, text, n);
+    if (status == RV_OK)
+        status = check_hash(name, root);
     json_decref(root);
     if (status == RV_OK)
         *out = c;
@@ -506,27 +520,29 @@ static rv_status open_whole(const char *run_dir, int64_t tick, rv_checkpoint *ou
 static rv_status find_good(const char *run_dir, const rv_checkpoint_place *places, int n, bool is_loud,
                            rv_checkpoint *out)
 {
-    char first[RV_ERROR_TEXT] = "a bad one was set aside";
+    char newest[RV_ERROR_TEXT] = "it was set aside"; /* what is wrong with it */
+    int64_t newest_tick = places[0].tick;
     int n_bad = 0;
     for (int i = 0; i < n; i++) {
         if (places[i].aside != 0)
             continue;
         rv_status status = open_whole(run_dir, places[i].tick, out);
         if (status == RV_OK && is_loud && n_bad > 0)
-            rv_warn("going on from the older checkpoint of tick %lld, step %lld", (long long)out->tick,
+            rv_warn("%d checkpoint%s bad and not used; of tick %lld: %.600s; going on from the older one of tick %lld, "
+                    "step %lld",
+                    n_bad, n_bad == 1 ? " is" : "s are", (long long)newest_tick, newest, (long long)out->tick,
                     (long long)out->step);
         if (status != RV_E_DATA && status != RV_E_IO && status != RV_E_NOINPUT)
             return status;
-        if (n_bad++ == 0)
-            snprintf(first, sizeof first, "%s", rv_error_last()->text);
-        if (is_loud)
-            rv_warn("the checkpoint of tick %lld is bad and not used: %s", (long long)places[i].tick,
-                    rv_error_last()->text);
+        if (n_bad++ == 0) {
+            snprintf(newest, sizeof newest, "%s", rv_error_last()->text);
+            newest_tick = places[i].tick;
+        }
     }
     return rv_raise(RV_E_DATA,
                     "%.600s; checkpoint of tick %lld is corrupt, and no older one is good: bring a good one back, or "
                     "remove the folder checkpoints to start from the beginning",
-                    first, (long long)places[0].tick);
+                    newest, (long long)newest_tick);
 }
 
 rv_status rv_checkpoint_newest(const char *run_dir, bool is_loud, rv_checkpoint *out)
