@@ -340,8 +340,7 @@ static rv_status commit_folder(const char *run_dir, const rv_checkpoint *c)
                  "unit %s was saved twice for tick %lld", c->units[i].name, (long long)c->tick);
         RV_TRY(check_size(partial, &c->units[i], RV_E_INTERNAL));
     }
-    RV_TRY(write_manifest(partial, c));
-    RV_TRY(rv_folder_sync(partial));
+    RV_TRY(write_manifest(partial, c)); /* syncs the folder too */
     RV_TRY(rv_folder_sync(run_dir)); /* its entry "checkpoints" */
     RV_TRY(set_aside(run_dir, c->tick));
     RV_CHECK(rename(partial, final) == 0, RV_E_IO, "cannot rename '%s' to '%s': %s", partial, final, strerror(errno));

@@ -147,11 +147,11 @@ reverie 66 "no run or checkpoint at 'missing'" ckpt verify missing
 reverie 64 "ckpt: unknown command 'list'; did you mean 'ls'?" ckpt list made/run
 for command in hash eval; do
     "$REVERIE" $command made/run >log/out 2>log/err || fail "$command: did not fall back"
-    grep -q "member_3.safetensors' has the hash.*going on from the older one of tick 16" log/err ||
+    grep -q "member_3.safetensors' has the hash.*going on from the older one of tick 20" log/err ||
         fail "$command: fell back without saying so"
 done
 "$REVERIE" train --resume made/run $longer -n 1 >log/out 2>log/err || fail "resume: did not fall back"
-grep -q "going on from the older one of tick 16, step 800" log/err || fail "resume: fell back without saying so"
+grep -q "going on from the older one of tick 20, step 1000" log/err || fail "resume: fell back without saying so"
 [ -d made/run/checkpoints/tick_00000032.bad-1 ] || fail "resume: the bad checkpoint was not set aside"
 "$REVERIE" ckpt verify made/run >log/out || fail "resume: the checkpoint was not written again"
 "$REVERIE" ckpt ls made/run | grep -q "tick_00000032.bad-1 .*BAD" || fail "ckpt ls: no bad one"
