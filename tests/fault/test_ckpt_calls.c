@@ -87,7 +87,7 @@ static void each_fault(const scene *s)
                 expect(o.status == RV_OK || !is_harmless(&o), &o, "nothing was wrong");
                 s->check(&o);
             }
-    printf("\n    %lld faults in %s  ", (long long)n, s->what);
+    printf("\n    record: %lld faults in %s  ", (long long)n, s->what);
     CU_ASSERT(n > 20);
 }
 

@@ -329,7 +329,8 @@ static void crash_each(int n_ticks, const int64_t *ticks, bool is_spoilt, int64_
                 printf("\n    behind %d of %d operations, image %d: found %lld\n", n, n_events, how, (long long)tick);
             counts[tick == 20]++;
         }
-    printf("\n    %d operations, %d images: %d old, %d new  ", n_events, counts[0] + counts[1], counts[0], counts[1]);
+    printf("\n    record: %d operations, %d images: %d old, %d new  ", n_events, counts[0] + counts[1], counts[0],
+           counts[1]);
     CU_ASSERT_EQUAL(n_wrong, 0);
     CU_ASSERT(counts[0] > 0 && counts[1] > 0);
     fault_reset();

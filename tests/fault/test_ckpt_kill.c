@@ -42,7 +42,7 @@ static void kill_each(int n, const int64_t *ticks, bool is_spoilt, int64_t old)
         CU_ASSERT(again == RV_OK || (again == RV_E_EXISTS && tick == 20));
         CU_ASSERT_EQUAL(scene_find(), 20);
     }
-    printf("\n    %lld calls: %d times the old one, %d times the new one  ", (long long)k - 1, n_old, n_new);
+    printf("\n    record: %lld calls: %d times the old one, %d times the new one  ", (long long)k - 1, n_old, n_new);
     CU_ASSERT_EQUAL(n_old + n_new, k - 1);
     CU_ASSERT(n_old > 10 && n_new > 0);
     CU_ASSERT_EQUAL(scene_find(), 20);

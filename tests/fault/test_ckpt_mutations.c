@@ -62,7 +62,7 @@ static void every_byte(void)
         put(&v, v.bytes, v.n);
         rv_mem_free(&v.bytes);
     }
-    printf("\n    %lld changes, %lld missed  ", (long long)n, (long long)n_missed);
+    printf("\n    record: %lld changes, %lld missed  ", (long long)n, (long long)n_missed);
     CU_ASSERT_EQUAL(n_missed, 0);
     CU_ASSERT(n > 5000);
     CU_ASSERT_EQUAL(scene_find(), 20);
@@ -133,8 +133,8 @@ static void by_chance(void)
             printf("\n    mutation %lld of %s was missed\n", (long long)i, v->path);
         put(v, v->bytes, v->n);
     }
-    printf("\n    %lld mutations (%lld changed nothing), %lld missed  ", (long long)n_mutations, (long long)n_same,
-           (long long)n_missed);
+    printf("\n    record: %lld mutations (%lld changed nothing), %lld missed  ", (long long)n_mutations,
+           (long long)n_same, (long long)n_missed);
     CU_ASSERT_EQUAL(n_missed, 0);
     CU_ASSERT(n_same < n_mutations / 10);
     CU_ASSERT_EQUAL(scene_find(), 20);
