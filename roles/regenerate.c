@@ -76,7 +76,8 @@ rv_status rv_regenerate(rv_loop *loop, const rv_checkpoint *checkpoint)
     RV_TRY(RV_NEW(records, ctx->layout->n_units[RV_POLICY]));
     rv_status status = fill_shards(loop, checkpoint, n, ticks, records);
     rv_mem_free(&records);
-    if (status == RV_OK && ctx->world->rank == 0 && n > 0)
-        rv_info("imagined the rows of the last %d fit%s again in %.1f s", n, n == 1 ? "" : "s", rv_clock_now() - start);
+    double seconds = rv_clock_now() - start;
+    if (status == RV_OK && ctx->world->rank == 0 && seconds > 1)
+        rv_info("imagined the rows of the last %d fit%s again in %.1f s", n, n == 1 ? "" : "s", seconds);
     return status;
 }

@@ -341,7 +341,7 @@ static rv_status commit_folder(const char *run_dir, const rv_checkpoint *c)
         RV_TRY(check_size(partial, &c->units[i], RV_E_INTERNAL));
     }
     RV_TRY(write_manifest(partial, c)); /* syncs the folder too */
-    RV_TRY(rv_folder_sync(run_dir)); /* its entry "checkpoints" */
+    RV_TRY(rv_folder_sync(run_dir));    /* its entry "checkpoints" */
     RV_TRY(set_aside(run_dir, c->tick));
     RV_CHECK(rename(partial, final) == 0, RV_E_IO, "cannot rename '%s' to '%s': %s", partial, final, strerror(errno));
     return rv_folder_sync(checkpoints);
@@ -416,6 +416,8 @@ static rv_status check_hash(const char *name, json_t *root)
     char actual[RV_HASH_TEXT];
     const char *hash = NULL;
     RV_TRY(rv_json_text(name, root, "hash", &hash));
+    RV_CHECK(is_hex(hash, RV_HASH_TEXT - 1), RV_E_DATA, "%s: its own hash is not %d hexadecimal digits", name,
+             RV_HASH_TEXT - 1);
     snprintf(says, sizeof says, "%s", hash);
     json_object_del(root, "hash");
     RV_TRY(hash_manifest(root, actual));

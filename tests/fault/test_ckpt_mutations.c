@@ -127,10 +127,12 @@ static void by_chance(void)
             continue;
         }
         put(v, out, n);
-        bool is_missed = look() != RV_E_DATA;
+        rv_status status = look();
+        bool is_missed = status != RV_E_DATA;
         n_missed += is_missed || (i % 64 == 0 && scene_find() != 10);
         if (is_missed)
-            printf("\n    mutation %lld of %s was missed\n", (long long)i, v->path);
+            printf("\n    mutation %lld of %s gave %s: %s\n", (long long)i, v->path, rv_status_name(status),
+                   status == RV_OK ? "" : rv_error_last()->text);
         put(v, v->bytes, v->n);
     }
     printf("\n    record: %lld mutations (%lld changed nothing), %lld missed  ", (long long)n_mutations,

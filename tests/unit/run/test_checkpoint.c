@@ -284,6 +284,39 @@ static void bad_ones_stay(void)
     CU_ASSERT_EQUAL(rv_mem_blocks(), 0);
 }
 
+/* what the manifest's own hash does not cover: how it is printed, and the hash itself */
+static void printing(void)
+{
+    static const struct {
+        const char *from, *to, *part;
+    } cases[] = {
+        {"\n \"tick\"", "\n  \"tick\"", "not printed as reverie prints it"},
+        {"env_2\"", "env\\u005f2\"", "not printed as reverie prints it"},
+        {"\"\n}", "0\"\n}", "its own hash is not 32 hexadecimal digits"},
+        {"\"\n}", "\"\n}\n", "not printed as reverie prints it"},
+    };
+    char path[RV_PATH];
+    char *text = NULL;
+    size_t n = 0;
+    rv_checkpoint c = {.units = NULL};
+    RV_TEST_OK(fresh_run());
+    RV_TEST_OK(save(7, 2));
+    in_run("checkpoints/tick_00000007/manifest.json", path);
+    RV_TEST_OK(rv_file_read(path, 1 << 20, &text, &n));
+    RV_TEST_OK(rv_checkpoint_parse("m", text, n, &c));
+    rv_checkpoint_clear(&c);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char other[4096];
+        const char *at = strstr(text, cases[i].from);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+        int m =
+            snprintf(other, sizeof other, "%.*s%s%s", (int)(at - text), text, cases[i].to, at + strlen(cases[i].from));
+        RV_TEST_FAILS(rv_checkpoint_parse("m", other, (size_t)m, &c), RV_E_DATA, cases[i].part);
+    }
+    rv_mem_free(&text);
+    CU_ASSERT_EQUAL(rv_mem_blocks(), 0);
+}
+
 static void manifests(void)
 {
     static const struct {
@@ -314,8 +347,9 @@ static int run_in_folder(const CU_TestInfo *cases)
 
 int main(void)
 {
-    const CU_TestInfo cases[] = {{"round trip", round_trip},   {"none", none},     {"all or nothing", all_or_nothing},
-                                 {"keep newest", keep_newest}, {"damage", damage}, {"bad ones stay", bad_ones_stay},
-                                 {"manifests", manifests},     CU_TEST_INFO_NULL};
+    const CU_TestInfo cases[] = {
+        {"round trip", round_trip},   {"none", none},           {"all or nothing", all_or_nothing},
+        {"keep newest", keep_newest}, {"damage", damage},       {"bad ones stay", bad_ones_stay},
+        {"printing", printing},       {"manifests", manifests}, CU_TEST_INFO_NULL};
     return run_in_folder(cases);
 }
