@@ -61,11 +61,12 @@ static rv_status prepare(const arguments *a, rv_run_plan *plan)
     return rv_run_dir_keeps(plan->run_dir, w->n_overrides, w->overrides);
 }
 
-static rv_status reopen_folder(rv_run_plan *plan)
+/* the ranks look again, and warn of bad checkpoints then */
+static rv_status reopen_folder(int n_ranks, rv_run_plan *plan)
 {
     int lock = -1;
     RV_TRY(rv_run_dir_lock(plan->run_dir, &lock));
-    rv_status status = rv_run_find_start(plan, true);
+    rv_status status = rv_run_find_start(plan, rv_world_is_rank() || n_ranks == 1);
     if (status == RV_OK)
         status = rv_run_dir_rewrite_config(plan->run_dir, &plan->cfg);
     close(lock); /* rank 0 takes it again */
@@ -81,9 +82,9 @@ static rv_status open_folder(const arguments *a, int n_ranks, rv_run_plan *plan)
     RV_TRY(rv_layout_create(&plan->cfg, n_ranks, &layout));
     rv_layout_clear(&layout);
     if (getenv(RV_PREPARED_RUN))
-        return plan->resume ? rv_run_find_start(plan, false) : RV_OK;
+        return plan->resume ? rv_run_find_start(plan, true) : RV_OK;
     if (plan->resume)
-        return reopen_folder(plan);
+        return reopen_folder(n_ranks, plan);
     if (a->run_dir)
         snprintf(plan->run_dir, sizeof plan->run_dir, "%s", a->run_dir);
     else

@@ -103,8 +103,12 @@ rv_status rv_coordinator_flush(rv_coordinator *c)
         return RV_OK;
     for (int r = 0; r < c->world->size; r++)
         all += c->sent[r];
-    RV_TRY(rv_feed_hub_wait(c->hub, all, FLUSH_SECONDS));
-    return rv_recorder_sync(c->recorder);
+    return rv_feed_hub_wait(c->hub, all, FLUSH_SECONDS);
+}
+
+rv_status rv_coordinator_sync(const rv_coordinator *c)
+{
+    return c->recorder ? rv_recorder_sync(c->recorder) : RV_OK;
 }
 
 void rv_coordinator_conclude(rv_coordinator *c, const rv_run_plan *plan)

@@ -19,9 +19,12 @@ rv_feed_push *rv_coordinator_push(const rv_coordinator *coordinator);
 /** On rank 0: have the records been written so far? @return RV_OK; RV_E_IO; RV_E_PROTOCOL */
 rv_status rv_coordinator_check(const rv_coordinator *coordinator);
 
-/** Wait until every frame sent so far by any rank is recorded on the disk. Collective.
+/** Wait until every frame sent so far by any rank is recorded. Collective.
  * @return RV_OK; RV_E_IO when frames are missing or a record could not be written; RV_E_PROTOCOL */
 rv_status rv_coordinator_flush(rv_coordinator *coordinator);
+
+/** What rank 0 recorded gets to the disk; the other ranks do nothing. On any thread. @return RV_OK; RV_E_IO */
+rv_status rv_coordinator_sync(const rv_coordinator *coordinator);
 
 /** Rank 0 says how the run went; the other ranks do nothing. */
 void rv_coordinator_conclude(rv_coordinator *coordinator, const rv_run_plan *plan);

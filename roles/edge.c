@@ -143,7 +143,7 @@ static rv_status take_one(rv_context *ctx, rv_product product, int unit, int fro
     return RV_OK;
 }
 
-static void choose_elites(rv_context *ctx)
+void rv_edge_choose_elites(rv_context *ctx)
 {
     double loss[RV_FIT_MEMBERS];
     int n = (int)ctx->cfg->model.members;
@@ -162,10 +162,13 @@ rv_status rv_edge_take(rv_context *ctx, rv_product product, const rv_tick *tick)
     for (int u = 0; u < n; u++)
         if (is_reader(ctx, product, u, ctx->world->rank))
             RV_TRY(take_one(ctx, product, u, owner[u], tick));
+    for (int s = 0; product == RV_BRANCHES && s < ctx->layout->n_units[RV_POLICY]; s++)
+        if (ctx->board.imagined[s])
+            rv_imagined_seal(ctx->board.imagined[s]);
     if (product == RV_REAL)
         RV_TRY(rv_world_node_barrier(ctx->world));
     if (product == RV_MEMBERS && ctx->board.members)
-        choose_elites(ctx);
+        rv_edge_choose_elites(ctx);
     return RV_OK;
 }
 

@@ -211,20 +211,15 @@ static rv_status show_learner(void *unit, rv_visit visit, void *user)
     return rv_sac_visit(unit, visit, user);
 }
 
-static rv_status show_counts(void *unit, rv_visit visit, void *user)
+static rv_status show_shard(void *unit, rv_visit visit, void *user)
 {
-    return rv_imagined_visit_counts(unit, visit, user);
+    return rv_imagined_visit(unit, visit, user);
 }
 
-static rv_status show_rows(void *unit, rv_visit visit, void *user)
-{
-    return rv_imagined_visit_rows(unit, visit, user);
-}
-
-/* each shard is two units, its counts and its rows; every policy rank shows the learner, shard 0's owner saves it */
+/* every policy rank shows the learner, shard 0's owner saves it */
 static int policy_n_states(void *role)
 {
-    return 1 + 2 * ((policy *)role)->n_units;
+    return 1 + ((policy *)role)->n_units;
 }
 
 static void policy_state(void *role, int i, rv_unit_state *out)
@@ -234,10 +229,9 @@ static void policy_state(void *role, int i, rv_unit_state *out)
         *out = (rv_unit_state){.name = "learner", .show = show_learner, .unit = p->sac, .is_copy = p->numbers[0] != 0};
         return;
     }
-    int shard = p->numbers[(i - 1) / 2];
-    bool is_counts = i % 2 == 1;
-    *out = (rv_unit_state){.show = is_counts ? show_counts : show_rows, .unit = p->ctx->board.imagined[shard]};
-    snprintf(out->name, sizeof out->name, is_counts ? "shard_%d" : "shard_%d_rows", shard);
+    int shard = p->numbers[i - 1];
+    *out = (rv_unit_state){.show = show_shard, .unit = p->ctx->board.imagined[shard]};
+    snprintf(out->name, sizeof out->name, "shard_%d", shard);
 }
 
 const rv_role rv_role_policy = {

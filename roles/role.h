@@ -69,6 +69,7 @@ typedef struct rv_role {
     const void *(*offer)(void *role, int unit, size_t *n_bytes);
     /** Units with state: their count, and number i of them. Loading goes in this order. NULL: no state. */
     int (*n_states)(void *role);
+    int (*most_states)(void *role); /* how many there will be, each of which can be shown already. NULL: n_states */
     void (*state)(void *role, int i, rv_unit_state *out);
     /** Called once all states are loaded. NULL: nothing to do. */
     rv_status (*restored)(void *role);

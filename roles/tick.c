@@ -89,6 +89,8 @@ static rv_status report_ledger(rv_loop *loop, const rv_tick *tick)
         RV_TRY(rv_metric_add(&frame, rv_role_times[role].wait, loop->of_role[role].wait));
         RV_TRY(rv_metric_add(&frame, rv_role_times[role].exchange, loop->of_role[role].exchange));
     }
+    RV_TRY(rv_metric_add(&frame, RV_M_CHECKPOINT_S, loop->checkpoint_s));
+    loop->checkpoint_s = 0;
     loop->ledger_at = now;
     return rv_feed_push_send(ctx->push, &frame);
 }
@@ -114,15 +116,16 @@ static rv_status create_roles(rv_loop *loop)
     return RV_OK;
 }
 
-rv_status rv_loop_create(rv_context *ctx, bool resume, rv_loop *out)
+rv_status rv_loop_create(rv_context *ctx, int64_t resume_tick, rv_loop *out)
 {
     /* a tick in which nothing was acted or imagined: weights alone change hands */
     const rv_tick weights = {.fit = true, .n_updates = 1};
     *out = (rv_loop){.ctx = ctx};
     RV_TRY(create_roles(out));
     RV_TRY(rv_shared_open(ctx->shared));
-    if (resume)
-        RV_TRY(rv_persist_load(out));
+    if (resume_tick >= 0)
+        RV_TRY(rv_persist_load(out, resume_tick));
+    RV_TRY(rv_persist_create(out, &out->persist));
     for (int s = 0; s < RV_N_ROLES; s++)
         if (stages[s].product == RV_MEMBERS || stages[s].product == RV_POLICY_WEIGHTS)
             RV_TRY(edge(out, &weights, s, s, true));
@@ -131,6 +134,7 @@ rv_status rv_loop_create(rv_context *ctx, bool resume, rv_loop *out)
 
 void rv_loop_destroy(rv_loop *loop)
 {
+    rv_persist_destroy(&loop->persist);
     for (int s = 0; s < RV_N_ROLES; s++) {
         const rv_role *role = stages[s].role;
         if (loop->roles[role->id])
@@ -144,26 +148,51 @@ const rv_role *rv_loop_role(int stage)
     return stages[stage].role;
 }
 
+/* what the ranks agree on between two ticks: stop: somebody was asked to */
+static rv_status end_tick(rv_loop *loop, bool *stop)
+{
+    int64_t any[2] = {rv_stop_requested(), 0}; /* asked to stop, still writing */
+    RV_TRY(rv_persist_is_busy(loop, &any[1]));
+    RV_TRY(rv_world_max(loop->ctx->world, 2, any));
+    *stop = any[0] != 0;
+    double start = rv_clock_now();
+    if (!any[1])
+        RV_TRY(rv_persist_advance(loop));
+    loop->checkpoint_s += rv_clock_now() - start;
+    return RV_OK;
+}
+
+static rv_status save(rv_loop *loop)
+{
+    double start = rv_clock_now();
+    RV_TRY(rv_persist_save(loop));
+    loop->checkpoint_s += rv_clock_now() - start;
+    return RV_OK;
+}
+
 rv_status rv_loop_run(rv_loop *loop)
 {
     rv_context *ctx = loop->ctx;
     int64_t n_ticks = rv_schedule_ticks(&ctx->schedule);
     int64_t every = ctx->cfg->checkpoint.every_ticks;
+    bool stop = false;
     loop->ledger_at = moment(ctx);
     while (loop->next_tick < n_ticks) {
         rv_tick tick = rv_schedule_tick(&ctx->schedule, loop->next_tick);
         RV_TRY(run_tick(loop, &tick));
         RV_TRY(rv_coordinator_check(ctx->coordinator));
         loop->next_tick++;
-        int64_t stop = rv_stop_requested();
-        RV_TRY(rv_world_max(ctx->world, 1, &stop));
+        RV_TRY(end_tick(loop, &stop));
         bool is_due = every > 0 && loop->next_tick % every == 0 && loop->next_tick < n_ticks;
         if (stop || is_due)
-            RV_TRY(rv_persist_save(loop));
+            RV_TRY(save(loop));
+        if (stop)
+            RV_TRY(rv_persist_finish(loop));
         RV_CHECK(!stop, RV_E_STOPPED, "stopped at step %lld as asked; go on with: reverie train --resume %s",
                  (long long)tick.last_step, ctx->run_dir);
     }
     rv_tick closing = rv_schedule_tick(&ctx->schedule, n_ticks);
     RV_TRY(run_tick(loop, &closing));
-    return rv_persist_save(loop);
+    RV_TRY(rv_persist_save(loop));
+    return rv_persist_finish(loop);
 }

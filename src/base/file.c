@@ -10,6 +10,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* open and fsync may be interrupted on network file systems */
+static int open_again(const char *path, int flags)
+{
+    for (;;) {
+        int fd = open(path, flags | O_CLOEXEC, 0666);
+        if (fd >= 0 || errno != EINTR)
+            return fd;
+    }
+}
+
+static int sync_again(int fd)
+{
+    for (;;) {
+        int code = fsync(fd);
+        if (code == 0 || errno != EINTR)
+            return code;
+    }
+}
+
 rv_status rv_path_join(const char *folder, const char *name, char out[RV_PATH])
 {
     int n = snprintf(out, RV_PATH, "%s/%s", folder, name);
@@ -77,7 +96,7 @@ rv_status rv_file_read(const char *path, size_t max, char **out, size_t *n_out)
     char *bytes = NULL;
     size_t n = 0;
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open_again(path, O_RDONLY);
     RV_CHECK(fd >= 0, RV_E_NOINPUT, "cannot open '%s': %s", path, strerror(errno));
     RV_CHECK_GOTO(fstat(fd, &st) == 0 && S_ISREG(st.st_mode), RV_E_NOINPUT, done, "'%s' is not a file", path);
     RV_CHECK_GOTO((size_t)st.st_size <= max, RV_E_DATA, done, "'%s' has %lld bytes, at most %zu are allowed", path,
@@ -107,7 +126,7 @@ static rv_status write_all(int fd, const char *path, const char *bytes, size_t n
         ssize_t put = write(fd, bytes, n);
         if (put < 0 && errno == EINTR)
             continue;
-        RV_CHECK(put > 0, RV_E_IO, "cannot write '%s': %s", path, strerror(errno));
+        RV_CHECK(put > 0, RV_E_IO, "cannot write '%s': %s", path, put == 0 ? "nothing was taken" : strerror(errno));
         bytes += put;
         n -= (size_t)put;
     }
@@ -116,18 +135,32 @@ static rv_status write_all(int fd, const char *path, const char *bytes, size_t n
 
 rv_status rv_folder_sync(const char *path)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open_again(path, O_RDONLY | O_DIRECTORY);
     RV_CHECK(fd >= 0, RV_E_IO, "cannot open folder '%s': %s", path, strerror(errno));
-    int failed = fsync(fd) != 0 && errno != EINVAL; /* some file systems cannot sync a folder */
+    int failed = sync_again(fd) != 0 && errno != EINVAL; /* some file systems cannot sync a folder */
     int why = errno;
     close(fd);
     RV_CHECK(!failed, RV_E_IO, "cannot sync folder '%s': %s", path, strerror(why));
     return RV_OK;
 }
 
-rv_status rv_file_write(const char *path, const void *bytes, size_t n)
+rv_status rv_file_put(const char *path, const void *bytes, size_t n)
 {
     rv_status status = RV_OK;
+    int fd = open_again(path, O_WRONLY | O_CREAT | O_TRUNC);
+    RV_CHECK(fd >= 0, RV_E_IO, "cannot create '%s': %s", path, strerror(errno));
+    RV_TRY_GOTO(write_all(fd, path, bytes, n), fail);
+    RV_CHECK_GOTO(sync_again(fd) == 0, RV_E_IO, fail, "cannot sync '%s': %s", path, strerror(errno));
+    close(fd);
+    return RV_OK;
+fail:
+    close(fd);
+    unlink(path);
+    return status;
+}
+
+rv_status rv_file_write(const char *path, const void *bytes, size_t n)
+{
     char temporary[RV_PATH + 16];
     char folder[RV_PATH];
     RV_CHECK(strlen(path) < RV_PATH, RV_E_USAGE, "path longer than %d characters", RV_PATH - 1);
@@ -136,17 +169,11 @@ rv_status rv_file_write(const char *path, const void *bytes, size_t n)
     char *slash = strrchr(folder, '/');
     if (slash)
         *slash = '\0';
-
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    RV_CHECK(fd >= 0, RV_E_IO, "cannot create '%s': %s", temporary, strerror(errno));
-    RV_TRY_GOTO(write_all(fd, temporary, bytes, n), fail);
-    RV_CHECK_GOTO(fsync(fd) == 0, RV_E_IO, fail, "cannot sync '%s': %s", temporary, strerror(errno));
-    RV_CHECK_GOTO(rename(temporary, path) == 0, RV_E_IO, fail, "cannot rename '%s' to '%s': %s", temporary, path,
-                  strerror(errno));
-    close(fd);
+    RV_TRY(rv_file_put(temporary, bytes, n));
+    if (rename(temporary, path) != 0) {
+        int why = errno;
+        unlink(temporary);
+        return rv_raise(RV_E_IO, "cannot rename '%s' to '%s': %s", temporary, path, strerror(why));
+    }
     return rv_folder_sync(!slash ? "." : folder[0] ? folder : "/");
-fail:
-    close(fd);
-    unlink(temporary);
-    return status;
 }

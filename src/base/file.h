@@ -24,5 +24,9 @@ rv_status rv_file_read(const char *path, size_t max, char **out, size_t *n_out);
 /** Write under a temporary name, fsync, rename, fsync the folder: path holds the old bytes or the new. */
 rv_status rv_file_write(const char *path, const void *bytes, size_t n);
 
+/** Write a file of a folder that is not there for others yet: over what has the name, then fsync. On failure no file is
+ * left. The caller syncs the folder. */
+rv_status rv_file_put(const char *path, const void *bytes, size_t n);
+
 /** fsync a folder, so that renames in it last. */
 rv_status rv_folder_sync(const char *path);

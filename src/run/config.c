@@ -32,8 +32,11 @@ static const rv_field eval_fields[] = {
 static const rv_field checkpoint_fields[] = {
     {"every_ticks", RV_T_I64, CKPT(every_ticks), "20", 0, 1e9, "ticks", NULL,
      "between two checkpoints; 0: only when the run ends or is stopped", RV_FIELD_RUNTIME},
-    {"keep", RV_T_I64, CKPT(keep), "2", 1, 10000, "checkpoints", NULL,
-     "the newest ones are kept, older ones removed", RV_FIELD_RUNTIME},
+    {"keep", RV_T_I64, CKPT(keep), "2", 2, 10000, "checkpoints", NULL,
+     "the newest good ones are kept, older ones removed; bad ones are left alone", RV_FIELD_RUNTIME},
+    {"other_bits", RV_T_BOOL, CKPT(other_bits), "false", 0, 0, "", NULL,
+     "go on, with a warning, where this machine imagines other rows than the one that wrote the checkpoint",
+     RV_FIELD_RUNTIME},
     {0},
 };
 

@@ -31,7 +31,8 @@ typedef struct rv_eval_cfg {
 /** Settings of the section "checkpoint". */
 typedef struct rv_checkpoint_cfg {
     int64_t every_ticks; /* 0: only at the end */
-    int64_t keep;        /* newest checkpoints kept */
+    int64_t keep;        /* newest good checkpoints kept */
+    bool other_bits;     /* go on even if imagined rows cannot be made again with the same bits */
 } rv_checkpoint_cfg;
 
 /** Settings of the section "layout": ranks per role, 0 = chosen from the cost of the work. Never changes a result. */

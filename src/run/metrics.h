@@ -49,6 +49,7 @@
     X(RV_M_WORK_S,            "time/work_s",              "s",       true,  "a rank's time at work in the tick; the three add up to the tick")\
     X(RV_M_WAIT_S,            "time/wait_s",              "s",       true,  "a rank's time waiting for others")          \
     X(RV_M_EXCHANGE_S,        "time/exchange_s",          "s",       true,  "a rank's time moving data")                 \
+    X(RV_M_CHECKPOINT_S,       "time/checkpoint_s",        "s",       true,  "a rank's time held up by checkpoints since its last ledger, whatever it did")\
     X(RV_M_ACTOR_WORK_S, "time/work_actor_s", "s", true, "part of time/work_s that is the actor's") \
     X(RV_M_ACTOR_WAIT_S, "time/wait_actor_s", "s", true, "part of time/wait_s inside the actor's work") \
     X(RV_M_ACTOR_EXCHANGE_S, "time/exchange_actor_s", "s", true, "part of time/exchange_s inside the actor's work") \

@@ -119,22 +119,44 @@ spoil() { # COMMAND...: a fresh copy, spoilt by the command in its newest checkp
 spoilt() { # TEXT
     check_train 65 "$1" --resume made/run $longer
     reverie 65 "$1" hash made/run
-    [ "${2:-}" = skip-eval ] || reverie 65 "$1" eval made/run
+    reverie 65 "$1" eval made/run # all of a checkpoint is verified, whatever is used of it
 }
 spoil damage learner.safetensors
 spoilt "learner.safetensors' has the hash"
 spoil damage real.safetensors
-spoilt "real.safetensors' has the hash" skip-eval
+spoilt "real.safetensors' has the hash"
 spoil truncate -s 100 manifest.json
 spoilt "manifest.json:"
 spoil rm manifest.json
 spoilt "manifest.json'"
 spoil sed -i 's/"tick": 16/"tick": 15/' manifest.json
 spoilt "it was changed"
-spoil rm shard_1_rows.safetensors
-spoilt "shard_1_rows.safetensors' belongs to the checkpoint but cannot be found"
+spoil rm shard_1.safetensors
+spoilt "shard_1.safetensors' belongs to the checkpoint but cannot be found"
 spoil truncate -s 10 member_2.safetensors
 spoilt "member_2.safetensors' has 10 bytes"
+echo "-- one bad checkpoint of two"
+rm -rf made/run
+cp -r made/good made/run
+"$REVERIE" train --resume made/run $longer -n 1 >log/out 2>&1 || fail "cannot make a second checkpoint"
+damage "made/run/checkpoints/tick_00000032/member_3.safetensors"
+"$REVERIE" ckpt verify made/run >log/out 2>log/err && fail "ckpt verify: a bad file was not found"
+grep -q "^BAD .*tick_00000032/member_3.safetensors" log/out || fail "ckpt verify: the bad file is not named"
+[ "$(grep -c '^BAD' log/out)" = 1 ] || fail "ckpt verify: more than one bad file"
+reverie 66 "no run or checkpoint at 'missing'" ckpt verify missing
+reverie 64 "ckpt: unknown command 'list'; did you mean 'ls'?" ckpt list made/run
+for command in hash eval; do
+    "$REVERIE" $command made/run >log/out 2>log/err || fail "$command: did not fall back"
+    grep -q "member_3.safetensors' has the hash.*going on from the older one of tick 20" log/err ||
+        fail "$command: fell back without saying so"
+done
+"$REVERIE" train --resume made/run $longer -n 1 >log/out 2>log/err || fail "resume: did not fall back"
+grep -q "going on from the older one of tick 20, step 1000" log/err || fail "resume: fell back without saying so"
+[ -d made/run/checkpoints/tick_00000032.bad-1 ] || fail "resume: the bad checkpoint was not set aside"
+"$REVERIE" ckpt verify made/run >log/out || fail "resume: the checkpoint was not written again"
+"$REVERIE" ckpt ls made/run | grep -q "tick_00000032.bad-1 .*BAD" || fail "ckpt ls: no bad one"
+"$REVERIE" ckpt diff made/run >log/out 2>log/err && fail "ckpt diff: two ticks are equal"
+"$REVERIE" ckpt diff made/run made/run >log/out || fail "ckpt diff: a run differs from itself"
 rm -rf made/run
 mv made/good made/run
 
