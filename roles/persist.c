@@ -66,6 +66,7 @@ rv_status rv_persist_save(rv_loop *loop)
     int64_t is_there = 0;
     int64_t most = count_states(loop);
     RV_TRY(rv_coordinator_flush(ctx->coordinator)); /* a resume starts with all records up to here */
+    RV_TRY(rv_coordinator_may_write(ctx->coordinator));
     if (world->rank == 0) {
         rv_checkpoint newest;
         if (rv_checkpoint_newest(ctx->run_dir, &newest) == RV_OK) {
@@ -90,6 +91,7 @@ rv_status rv_persist_save(rv_loop *loop)
         for (int64_t i = 0; i < most * world->size; i++)
             if (all[i].name[0])
                 all[n_all++] = all[i];
+        RV_TRY_GOTO(rv_coordinator_may_write(ctx->coordinator), done);
         RV_TRY_GOTO(rv_checkpoint_commit(ctx->run_dir, loop->next_tick, loop->next_tick * ctx->cfg->schedule.tick_steps,
                                          rv_config_hash(ctx->cfg), n_all, all, (int)ctx->cfg->checkpoint.keep),
                     done);

@@ -4,7 +4,6 @@
 #include "roles/coordinator.h"
 #include "roles/edge.h"
 #include "roles/persist.h"
-#include "run/stop.h"
 
 /* a stage: who works, and what changes hands after it */
 static const struct {
@@ -155,15 +154,18 @@ rv_status rv_loop_run(rv_loop *loop)
         RV_TRY(run_tick(loop, &tick));
         RV_TRY(rv_coordinator_check(ctx->coordinator));
         loop->next_tick++;
-        int64_t stop = rv_stop_requested();
+        int64_t stop = (int64_t)rv_coordinator_look(ctx->coordinator, tick.last_step);
         RV_TRY(rv_world_max(ctx->world, 1, &stop));
         bool is_due = every > 0 && loop->next_tick % every == 0 && loop->next_tick < n_ticks;
         if (stop || is_due)
             RV_TRY(rv_persist_save(loop));
-        RV_CHECK(!stop, RV_E_STOPPED, "stopped at step %lld as asked; go on with: reverie train --resume %s",
-                 (long long)tick.last_step, ctx->run_dir);
+        if (stop)
+            RV_TRY(rv_coordinator_ended(ctx->coordinator, (rv_stop)stop));
+        RV_CHECK(!stop, RV_E_STOPPED, "stopped at step %lld %s; go on with: reverie train --resume %s",
+                 (long long)tick.last_step, rv_stop_text((rv_stop)stop), ctx->run_dir);
     }
     rv_tick closing = rv_schedule_tick(&ctx->schedule, n_ticks);
     RV_TRY(run_tick(loop, &closing));
-    return rv_persist_save(loop);
+    RV_TRY(rv_persist_save(loop));
+    return rv_coordinator_ended(ctx->coordinator, RV_STOP_NO);
 }
