@@ -15,6 +15,7 @@ static rv_status check_start(const char *name, const json_t *start)
     const char *ended = NULL;
     RV_CHECK(json_is_object(start), RV_E_DATA, "%s: 'starts' must hold objects", name);
     RV_TRY(rv_json_int(name, start, "number", &number));
+    RV_CHECK(number < INT32_MAX, RV_E_DATA, "%s: start %lld", name, (long long)number);
     if (json_object_get(start, "ended"))
         RV_TRY(rv_json_text(name, start, "ended", &ended));
     return RV_OK;
