@@ -27,7 +27,7 @@ static const char help[] =
     "Trains an agent. -n chooses the number of ranks (processes; a rank is a core): by default all cores of this\n"
     "machine, or the tasks of the Slurm allocation. The same settings and seed give the same bits on any number.\n"
     "Results go to DIR, by default runs/NAME-1, -2, ... --resume goes on from the newest checkpoint of RUN. What may\n"
-    "change then:\n  " RV_CONFIG_CHANGEABLE "\n"
+    "change then:\n  " RV_CONFIG_CHANGEABLE_SECTIONS ",\n  " RV_CONFIG_CHANGEABLE_KEYS "\n"
     "\n"
     "A lost rank costs the work since the newest checkpoint: ranks are started again, supervisor.restarts times in a\n"
     "row. Ctrl-C, SIGTERM, SIGHUP, SIGUSR1, a file RUN/stop, supervisor.stop_after_steps= and "

@@ -274,11 +274,11 @@ static void look_for_progress(supervisor *s)
     rv_checkpoint_clear(&checkpoint);
 }
 
-/* seconds until the next start */
+/* seconds until the next start: none after a loss out of the blue */
 static double pause_of(const supervisor *s)
 {
-    double pause = s->cfg->backoff_s;
-    for (int64_t i = 0; i < s->n_used && pause < longest_pause_s; i++)
+    double pause = s->n_used > 0 ? s->cfg->backoff_s : 0;
+    for (int64_t i = 1; i < s->n_used && pause < longest_pause_s; i++)
         pause *= 2;
     return pause < longest_pause_s ? pause : longest_pause_s;
 }
@@ -286,12 +286,15 @@ static double pause_of(const supervisor *s)
 static void tell(const supervisor *s, const char *what, double pause)
 {
     char at[16] = "";
+    char when[32] = "now";
     time_t t = time(NULL);
     struct tm local;
     if (localtime_r(&t, &local))
         strftime(at, sizeof at, "%H:%M:%S", &local);
-    rv_warn("%s at %s; starting again from step %lld in %g s (restart %lld of %lld)", what, at,
-            (long long)s->newest.step, pause, (long long)s->n_used + 1, (long long)s->cfg->restarts);
+    if (pause > 0)
+        snprintf(when, sizeof when, "in %g s", pause);
+    rv_warn("%s at %s; starting again from step %lld %s (restart %lld of %lld)", what, at, (long long)s->newest.step,
+            when, (long long)s->n_used + 1, (long long)s->cfg->restarts);
 }
 
 /* @return whether it was asked to stop */

@@ -3,8 +3,9 @@
  *
  * Lost is what a restart can cure: a process ended by a signal, mpirun gone or failed, an error of MPI (70, which is
  * how a rank sees that another is gone), a rank that stopped by itself (75). Every other exit code is the run's end. A
- * restart goes on from the newest checkpoint after a pause (supervisor.backoff_s, doubled each time, a minute at most);
- * after supervisor.restarts of them without a new checkpoint the supervisor gives up.
+ * restart goes on from the newest checkpoint: the first at once, others in a row after a pause (supervisor.backoff_s,
+ * doubled each time, a minute at most). After supervisor.restarts of them without a new checkpoint the supervisor gives
+ * up.
  *
  * What ranks leave on this host when they are killed is the business of launch/place.h. Ranks end when this process
  * does, however it ends.

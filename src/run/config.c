@@ -58,7 +58,7 @@ static const rv_field supervisor_fields[] = {
     {"restarts", RV_T_I64, SUPER(restarts), "5", 0, 1e6, "restarts", NULL,
      "after a lost rank, in a row; a new checkpoint makes it full again; 0: stop with exit code 71", RV_FIELD_RUNTIME},
     {"backoff_s", RV_T_F64, SUPER(backoff_s), "1", 0, 3600, "s", NULL,
-     "before the first restart in a row; doubles with each, up to a minute", RV_FIELD_RUNTIME},
+     "before the second restart in a row; doubles with each, up to a minute; the first one is at once", RV_FIELD_RUNTIME},
     {"stop_after_steps", RV_T_I64, SUPER(stop_after_steps), "0", 0, 1e9, "real steps", NULL,
      "of one call of train: then a checkpoint and exit code 75; 0: no limit", RV_FIELD_RUNTIME},
     {"stop_after_s", RV_T_F64, SUPER(stop_after_s), "0", 0, 1e9, "s", NULL,

@@ -43,7 +43,7 @@ typedef struct rv_layout_cfg {
 /** Settings of the section "supervisor". Never changes a result. */
 typedef struct rv_supervisor_cfg {
     int64_t restarts;         /* in a row, without a new checkpoint in between */
-    double backoff_s;         /* before the first restart in a row; doubles with each */
+    double backoff_s;         /* before the second restart in a row; doubles with each */
     int64_t stop_after_steps; /* real steps of one call of train; 0: no such limit */
     double stop_after_s;      /* seconds of one call of train; 0: no such limit */
     int64_t lease_s;          /* between two renewals of RUN/lease */
@@ -76,9 +76,9 @@ typedef struct rv_section {
 extern const rv_section rv_config_sections[];
 
 /** For people: the fields with RV_FIELD_RUNTIME. */
-#define RV_CONFIG_CHANGEABLE                                                                                           \
-    "schedule.total_steps, checkpoint.*, feed.*, layout.*, supervisor.*, kernels.instructions, and env.* but name, "   \
-    "count, arguments"
+#define RV_CONFIG_CHANGEABLE_SECTIONS "checkpoint.*, feed.*, layout.*, supervisor.*"
+#define RV_CONFIG_CHANGEABLE_KEYS     "schedule.total_steps, kernels.instructions, and env.* but name, count, arguments"
+#define RV_CONFIG_CHANGEABLE          RV_CONFIG_CHANGEABLE_SECTIONS ", " RV_CONFIG_CHANGEABLE_KEYS
 
 enum { RV_CONFIG_MAX_BYTES = 1 << 20 };
 

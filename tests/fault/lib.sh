@@ -1,5 +1,10 @@
 #!/bin/bash
 # lib.sh - shared by the tests of faults: which process of a run is which, and what must be gone when it is over.
+# Where it may, a test gets a /dev/shm of its own, so that other runs of this machine neither see nor disturb it.
+if [ -z "${OWN_SHM:-}" ] && unshare --mount mount -t tmpfs tmpfs /dev/shm 2>/dev/null; then
+    # shellcheck disable=SC2016 # the inner shell expands them
+    OWN_SHM=yes exec unshare --mount bash -c 'mount -t tmpfs tmpfs /dev/shm && exec bash "$@"' bash "$0" "$@"
+fi
 # shellcheck source=tests/cli/lib.sh
 . "$SOURCE/tests/cli/lib.sh"
 
@@ -35,7 +40,7 @@ pids_of() {
     ranks) if [ -n "$mpirun" ]; then pgrep -P "$mpirun"; else pgrep -x -P "$pid" reverie; fi ;;
     rank*)
         for child in $([ -z "$mpirun" ] || pgrep -P "$mpirun"); do
-            tr '\0' '\n' <"/proc/$child/environ" 2>/dev/null | grep -qx "OMPI_COMM_WORLD_RANK=${1#rank}" && echo "$child"
+            grep -qsazx "OMPI_COMM_WORLD_RANK=${1#rank}" "/proc/$child/environ" && echo "$child"
         done
         ;;
     esac
@@ -49,10 +54,14 @@ kill_them() {
     [ -n "$pids" ] && kill -9 $pids 2>/dev/null
 }
 
-# what runs have left: files in TMPDIR, folders in /dev/shm that nobody holds, shared memory that nobody has mapped
+# what runs have left: files in TMPDIR and in /dev/shm; where that is not ours alone, what nobody holds or has mapped
 leftovers() {
     local folder
     ls -A "$TMPDIR"
+    if [ -n "${OWN_SHM:-}" ]; then
+        ls -A /dev/shm
+        return
+    fi
     for folder in "/dev/shm/reverie-$(id -u)-"*; do
         [ -d "$folder" ] || continue
         if [ ! -e "$folder/alive" ] || flock -n -x "$folder/alive" true 2>/dev/null; then echo "$folder"; fi

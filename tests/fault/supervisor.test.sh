@@ -38,7 +38,7 @@ for what in rank0 rank1 rank2 rank3 rank4 mpirun "mpirun rank2" "ranks" "janitor
     killed "$run" 5 $what
     [ $code = 0 ] || fail "$run: exit code $code: $(cat "$run.log")"
     [ "$(starts_of "$run")" = 2 ] || fail "$run: $(starts_of "$run") starts"
-    grep -qE "(a rank|mpirun) was ended by signal 9 \(Killed\) at [0-9:]{8}; starting again from step [0-9]+ in 0.1 s" \
+    grep -qE "(a rank|mpirun) was ended by signal 9 \(Killed\) at [0-9:]{8}; starting again from step [0-9]+ now \(restart 1 of 5\)" \
         "$run.log" || fail "$run: $(cat "$run.log")"
     nothing_left "$run"
     same "$run" whole
@@ -161,9 +161,12 @@ wait $pid
 grep -q "as supervisor.stop_after_s says" time.log || fail "time: $(cat time.log)"
 
 echo "-- asked to stop while it waits to start again"
-supervise waiting 3 "${settings[@]}" supervisor.backoff_s=100
-wait_for 60 has_rows waiting 8 || fail "waiting: $(cat waiting.log)"
-kill_them rank1
+supervise waiting 3 "${settings[@]}" checkpoint.every_ticks=0 schedule.total_steps=100000 supervisor.backoff_s=100
+for i in 1 2; do
+    is_on() { [ -e waiting/run.json ] && [ "$(starts_of waiting)" = "$i" ] && [ -e waiting/feed.json ]; }
+    wait_for 60 is_on || fail "waiting: start $i: $(cat waiting.log)"
+    kill_them rank1
+done
 wait_for 20 grep -q "starting again from step [0-9]* in 60 s" waiting.log || fail "waiting: $(cat waiting.log)"
 kill -TERM $pid
 wait $pid
