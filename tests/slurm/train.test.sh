@@ -132,19 +132,35 @@ wait_for "$job" 300
 restarted "$job" 1
 same_as_alone node
 
-# the daemon of a node: inside the job, the supervisor starts again
+# Open MPI's daemon on a node: inside the job, the supervisor starts again
 job=$(submit daemon -N 2 -n 4)
 wait_for_rows daemon 3
-pkill -9 -f "^slurmstepd: \[$job.0\]" || fail "job $job has no step"
+daemons=$(for pid in $(pgrep -x orted); do grep -lsazx "SLURM_JOB_ID=$job" "/proc/$pid/environ" || true; done)
+[ -n "$daemons" ] || fail "job $job has no daemon on the other node"
+for pid in $daemons; do
+    pid=${pid#/proc/}
+    kill -9 "${pid%/environ}"
+done
 wait_for "$job" 300
 restarted "$job" 0
 grep -q "starting again from step" "reverie-$job.out" || fail "job $job: $(cat "reverie-$job.out")"
 same_as_alone daemon
 
+# Slurm's daemon of the step: Open MPI's goes on without it
+job=$(submit step -N 2 -n 4)
+wait_for_rows step 3
+pkill -9 -f "^slurmstepd: \[$job.0\]" || fail "job $job has no step"
+wait_for "$job" 300
+same_as_alone step
+
 # a rank of srun, which nobody supervises
 job=$(REVERIE_LAUNCH=srun submit rank -N 2 -n 3)
 wait_for_rows rank 3
-pkill -9 -n -f "^$REVERIE train .*runs/rank( |\$)" || fail "job $job has no ranks"
+rank=$(for pid in $(pgrep -f "^$REVERIE train .*runs/rank( |\$)"); do
+    grep -Lxs reverie-janitor "/proc/$pid/comm"
+done | sed -n '1s|/proc/\(.*\)/comm|\1|p')
+[ -n "$rank" ] || fail "job $job has no ranks"
+kill -9 "$rank"
 wait_for "$job" 300
 restarted "$job" 1
 same_as_alone rank
