@@ -41,6 +41,7 @@ static void usage(FILE *out)
                  "\nreverie COMMAND --help says more. Exit codes:\n");
     for (int s = 0; s < RV_N_STATUS; s++)
         fprintf(out, "  %3d  %s\n", rv_status_exit_code((rv_status)s), rv_status_text((rv_status)s));
+    fprintf(out, "  128 + N: ended at once by signal N\n");
 }
 
 static rv_status unknown(const char *word)

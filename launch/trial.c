@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "launch/commands.h"
-#include "launch/launcher.h"
+#include "launch/supervisor.h"
 #include "roles/cost.h"
 #include "roles/ledger.h"
 #include "run/run_dir.h"
@@ -236,7 +236,7 @@ static int run_in(const rv_config *trial, const char *folder, const sigset_t *si
                   rv_trial *out)
 {
     char self[RV_PATH], run[RV_PATH], path[RV_PATH];
-    rv_status status = rv_launcher_self(self);
+    rv_status status = rv_supervisor_self(self);
     if (status == RV_OK)
         status = rv_path_join(folder, "run", run);
     if (status == RV_OK)

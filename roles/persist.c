@@ -143,6 +143,7 @@ rv_status rv_persist_save(rv_loop *loop)
     int64_t is_there = 0;
     RV_TRY(rv_persist_finish(loop));
     RV_TRY(rv_coordinator_flush(ctx->coordinator)); /* a resume starts with all records up to here */
+    RV_TRY(rv_coordinator_may_write(ctx->coordinator));
     if (ctx->world->rank == 0) {
         rv_status status = rv_checkpoint_begin(ctx->run_dir, loop->next_tick);
         is_there = status == RV_E_EXISTS;
@@ -178,6 +179,7 @@ rv_status rv_persist_advance(rv_loop *loop)
     p->phase = COMMITTING;
     if (world->rank != 0)
         return RV_OK;
+    RV_TRY(rv_coordinator_may_write(loop->ctx->coordinator));
     p->n_all = 0;
     for (int i = 0; i < p->most * world->size; i++)
         if (p->all[i].name[0])

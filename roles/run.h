@@ -4,13 +4,15 @@
 #include "comm/world.h"
 #include "roles/layout.h"
 #include "run/config.h"
+#include "run/stop.h"
 
 typedef struct rv_run_plan {
     rv_config cfg;
     char run_dir[RV_PATH]; /* exists, with config.yaml */
     bool resume;           /* from the checkpoint of first_tick */
     int64_t first_tick;
-    int columns; /* width of the terminal that shows progress; 0: not a terminal */
+    rv_stop_limits limits; /* run_dir is not set */
+    int columns;           /* width of the terminal that shows progress; 0: not a terminal */
 } rv_run_plan;
 
 /** Run. plan is the same on all ranks. Collective. After an error the job is ended here (rv_world_abort): the rank that

@@ -4,7 +4,6 @@
 #include "roles/coordinator.h"
 #include "roles/edge.h"
 #include "roles/persist.h"
-#include "run/stop.h"
 
 /* a stage: who works, and what changes hands after it */
 static const struct {
@@ -148,13 +147,13 @@ const rv_role *rv_loop_role(int stage)
     return stages[stage].role;
 }
 
-/* what the ranks agree on between two ticks: stop: somebody was asked to */
-static rv_status end_tick(rv_loop *loop, bool *stop)
+/* what the ranks agree on between two ticks: stop: the strongest reason that somebody knows */
+static rv_status end_tick(rv_loop *loop, int64_t step, rv_stop *stop)
 {
-    int64_t any[2] = {rv_stop_requested(), 0}; /* asked to stop, still writing */
+    int64_t any[2] = {(int64_t)rv_coordinator_look(loop->ctx->coordinator, step), 0}; /* and: still writing */
     RV_TRY(rv_persist_is_busy(loop, &any[1]));
     RV_TRY(rv_world_max(loop->ctx->world, 2, any));
-    *stop = any[0] != 0;
+    *stop = (rv_stop)any[0];
     double start = rv_clock_now();
     if (!any[1])
         RV_TRY(rv_persist_advance(loop));
@@ -175,24 +174,27 @@ rv_status rv_loop_run(rv_loop *loop)
     rv_context *ctx = loop->ctx;
     int64_t n_ticks = rv_schedule_ticks(&ctx->schedule);
     int64_t every = ctx->cfg->checkpoint.every_ticks;
-    bool stop = false;
+    rv_stop stop = RV_STOP_NO;
     loop->ledger_at = moment(ctx);
     while (loop->next_tick < n_ticks) {
         rv_tick tick = rv_schedule_tick(&ctx->schedule, loop->next_tick);
         RV_TRY(run_tick(loop, &tick));
         RV_TRY(rv_coordinator_check(ctx->coordinator));
         loop->next_tick++;
-        RV_TRY(end_tick(loop, &stop));
+        RV_TRY(end_tick(loop, tick.last_step, &stop));
         bool is_due = every > 0 && loop->next_tick % every == 0 && loop->next_tick < n_ticks;
         if (stop || is_due)
             RV_TRY(save(loop));
-        if (stop)
+        if (stop) {
             RV_TRY(rv_persist_finish(loop));
-        RV_CHECK(!stop, RV_E_STOPPED, "stopped at step %lld as asked; go on with: reverie train --resume %s",
-                 (long long)tick.last_step, ctx->run_dir);
+            RV_TRY(rv_coordinator_ended(ctx->coordinator, stop));
+        }
+        RV_CHECK(!stop, RV_E_STOPPED, "stopped at step %lld %s; go on with: reverie train --resume %s",
+                 (long long)tick.last_step, rv_stop_text(stop), ctx->run_dir);
     }
     rv_tick closing = rv_schedule_tick(&ctx->schedule, n_ticks);
     RV_TRY(run_tick(loop, &closing));
     RV_TRY(rv_persist_save(loop));
-    return rv_persist_finish(loop);
+    RV_TRY(rv_persist_finish(loop));
+    return rv_coordinator_ended(ctx->coordinator, RV_STOP_NO);
 }

@@ -13,6 +13,7 @@
 #define EVAL(member)   RV_FIELD_AT(rv_eval_cfg, member)
 #define CKPT(member)   RV_FIELD_AT(rv_checkpoint_cfg, member)
 #define LAYOUT(member) RV_FIELD_AT(rv_layout_cfg, member)
+#define SUPER(member)  RV_FIELD_AT(rv_supervisor_cfg, member)
 
 // clang-format off
 static const rv_field root_fields[] = {
@@ -56,6 +57,20 @@ static const rv_field layout_fields[] = {
     {0},
 };
 
+static const rv_field supervisor_fields[] = {
+    {"restarts", RV_T_I64, SUPER(restarts), "5", 0, 1e6, "restarts", NULL,
+     "after a lost rank, in a row; a new checkpoint makes it full again; 0: stop with exit code 71", RV_FIELD_RUNTIME},
+    {"backoff_s", RV_T_F64, SUPER(backoff_s), "1", 0, 3600, "s", NULL,
+     "before the second restart in a row; doubles with each, up to a minute; the first one is at once", RV_FIELD_RUNTIME},
+    {"stop_after_steps", RV_T_I64, SUPER(stop_after_steps), "0", 0, 1e9, "real steps", NULL,
+     "of one call of train: then a checkpoint and exit code 75; 0: no limit", RV_FIELD_RUNTIME},
+    {"stop_after_s", RV_T_F64, SUPER(stop_after_s), "0", 0, 1e9, "s", NULL,
+     "of one call of train: then a checkpoint and exit code 75 at the end of the tick; 0: no limit", RV_FIELD_RUNTIME},
+    {"lease_s", RV_T_I64, SUPER(lease_s), "3", 1, 3600, "s", NULL,
+     "between renewals of RUN/lease; after 4 missed ones another host may take the run over", RV_FIELD_RUNTIME},
+    {0},
+};
+
 const rv_section rv_config_sections[] = {
     {"", root_fields, offsetof(rv_config, root), "settings that stand alone"},
     {"env", rv_env_cfg_fields, offsetof(rv_config, env), "the real environments"},
@@ -69,6 +84,7 @@ const rv_section rv_config_sections[] = {
     {"feed", rv_feed_cfg_fields, offsetof(rv_config, feed), "live metrics"},
     {"layout", layout_fields, offsetof(rv_config, layout), "ranks per role; never changes a result"},
     {"kernels", rv_kernels_cfg_fields, offsetof(rv_config, kernels), "the code that does the arithmetic"},
+    {"supervisor", supervisor_fields, offsetof(rv_config, supervisor), "restarts and limits of a call of train"},
     {0},
 };
 // clang-format on

@@ -41,6 +41,15 @@ typedef struct rv_layout_cfg {
     rv_f64_list costs; /* seconds per item of each role's work, in that order (roles/cost.h); none: estimated */
 } rv_layout_cfg;
 
+/** Settings of the section "supervisor". Never changes a result. */
+typedef struct rv_supervisor_cfg {
+    int64_t restarts;         /* in a row, without a new checkpoint in between */
+    double backoff_s;         /* before the second restart in a row; doubles with each */
+    int64_t stop_after_steps; /* real steps of one call of train; 0: no such limit */
+    double stop_after_s;      /* seconds of one call of train; 0: no such limit */
+    int64_t lease_s;          /* between two renewals of RUN/lease */
+} rv_supervisor_cfg;
+
 typedef struct rv_config {
     rv_root_cfg root;
     rv_env_cfg env;
@@ -54,6 +63,7 @@ typedef struct rv_config {
     rv_feed_cfg feed;
     rv_layout_cfg layout;
     rv_kernels_cfg kernels;
+    rv_supervisor_cfg supervisor;
 } rv_config;
 
 typedef struct rv_section {
@@ -67,8 +77,9 @@ typedef struct rv_section {
 extern const rv_section rv_config_sections[];
 
 /** For people: the fields with RV_FIELD_RUNTIME. */
-#define RV_CONFIG_CHANGEABLE                                                                                           \
-    "schedule.total_steps, checkpoint.*, feed.*, layout.*, kernels.instructions, and env.* but name, count, arguments"
+#define RV_CONFIG_CHANGEABLE_SECTIONS "checkpoint.*, feed.*, layout.*, supervisor.*"
+#define RV_CONFIG_CHANGEABLE_KEYS     "schedule.total_steps, kernels.instructions, and env.* but name, count, arguments"
+#define RV_CONFIG_CHANGEABLE          RV_CONFIG_CHANGEABLE_SECTIONS ", " RV_CONFIG_CHANGEABLE_KEYS
 
 enum { RV_CONFIG_MAX_BYTES = 1 << 20 };
 
