@@ -4,6 +4,7 @@
  */
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "math/kernels.h"
 #include "math/vector.h"
 #include "nn/policy_net.h"
@@ -117,6 +118,7 @@ static rv_status count_failure(const rv_context *ctx, env_unit *u, rv_status sta
 static rv_status begin_episode(const rv_context *ctx, env_unit *u, int64_t age)
 {
     do {
+        rv_pulse_at(RV_PHASE_RESET, RV_ACTOR, u->number);
         u->episode++;
         u->episode_return = 0;
         u->episode_length = 0;
@@ -207,6 +209,7 @@ static rv_status end_step(rv_context *ctx, actor *a, int i, const rv_tick *tick,
     int64_t age = tick->first_step / ctx->cfg->env.count + k;
     float *next_obs = u->rows + k * ctx->row.width + ctx->row.next_obs;
     rv_env_step_result result;
+    rv_pulse_at(RV_PHASE_STEP, RV_ACTOR, u->number);
     rv_status status = rv_env_step_end(u->env, next_obs, &result);
     while (status == RV_E_ENV) {
         RV_TRY(count_failure(ctx, u, status));

@@ -2,6 +2,7 @@
  * Members fit in step, epoch by epoch, because the ensemble stops as a whole.
  */
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "model/member.h"
 #include "roles/edge.h"
 
@@ -70,11 +71,15 @@ static rv_status model_work(void *role, rv_context *ctx, const rv_tick *tick)
     if (!tick->fit)
         return RV_OK;
     rv_fit_watch_init(cfg, &watch);
-    for (int i = 0; i < m->n_units; i++)
+    for (int i = 0; i < m->n_units; i++) {
+        rv_pulse_at(RV_PHASE_WORK, RV_MODEL, m->numbers[i]);
         RV_TRY(rv_member_fit_begin(m->members[i], tick->retrain, tick->n_real, ctx->board.real));
+    }
     for (bool over = false; !over && epoch < cfg->max_epochs; epoch++) {
-        for (int i = 0; i < m->n_units; i++)
+        for (int i = 0; i < m->n_units; i++) {
+            rv_pulse_at(RV_PHASE_WORK, RV_MODEL, m->numbers[i]);
             RV_TRY(rv_member_fit_epoch(m->members[i], epoch, &train[i], &holdout[m->numbers[i]]));
+        }
         RV_TRY(rv_edge_share(ctx, RV_MODEL, holdout));
         over = rv_fit_watch_epoch(&watch, holdout);
     }

@@ -1,6 +1,7 @@
 #include "roles/persist.h"
 
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "roles/coordinator.h"
 
 #include <string.h>
@@ -45,6 +46,7 @@ static rv_status save_units(rv_loop *loop, rv_state_info *infos, int *n)
         for (int i = 0; state && role->n_states && i < role->n_states(state); i++) {
             rv_unit_state unit;
             role->state(state, i, &unit);
+            rv_pulse_at(RV_PHASE_CHECKPOINT, role->id, -1);
             if (!unit.is_copy)
                 RV_TRY(rv_checkpoint_save_unit(ctx->run_dir, tick, unit.name, unit.show, unit.unit, &infos[(*n)++]));
         }
@@ -65,6 +67,7 @@ rv_status rv_persist_save(rv_loop *loop)
     int n = 0;
     int64_t is_there = 0;
     int64_t most = count_states(loop);
+    rv_pulse_at(RV_PHASE_CHECKPOINT, -1, -1);
     RV_TRY(rv_coordinator_flush(ctx->coordinator)); /* a resume starts with all records up to here */
     if (world->rank == 0) {
         rv_checkpoint newest;
@@ -124,6 +127,7 @@ static rv_status load_units(rv_loop *loop, const rv_checkpoint *checkpoint)
         for (int i = 0; state && role->n_states && i < role->n_states(state); i++) {
             rv_unit_state unit;
             role->state(state, i, &unit);
+            rv_pulse_at(RV_PHASE_LOAD, role->id, -1);
             RV_TRY(rv_checkpoint_load_unit(checkpoint, unit.name, unit.show, unit.unit));
         }
         if (state && role->restored)
@@ -139,6 +143,7 @@ static rv_status load_units(rv_loop *loop, const rv_checkpoint *checkpoint)
 rv_status rv_persist_load(rv_loop *loop)
 {
     rv_checkpoint checkpoint;
+    rv_pulse_at(RV_PHASE_LOAD, -1, -1);
     RV_TRY(rv_checkpoint_newest(loop->ctx->run_dir, &checkpoint));
     rv_status status = load_units(loop, &checkpoint);
     loop->next_tick = checkpoint.tick;

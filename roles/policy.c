@@ -4,6 +4,7 @@
  */
 #include "agent/sac.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "math/vector.h"
 #include "roles/edge.h"
 
@@ -107,6 +108,7 @@ static rv_status critic_grads(policy *p)
     int n_act = p->ctx->row.n_act;
     float *grad = NULL;
     for (int i = 0; i < p->n_units; i++) {
+        rv_pulse_at(RV_PHASE_WORK, RV_POLICY, p->numbers[i]);
         RV_TRY(rv_tree_sum_part(p->sum, p->numbers[i], &grad));
         rv_sac_critic_grad(p->sac, p->work, p->batch + i * p->rows * width, p->noise + 2 * i * p->rows * n_act, grad);
     }

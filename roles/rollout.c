@@ -2,6 +2,7 @@
  * of branches; it publishes the rows that it made.
  */
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "model/branch.h"
 #include "roles/role.h"
 
@@ -76,6 +77,7 @@ static rv_status rollout_work(void *role, rv_context *ctx, const rv_tick *tick)
     };
     for (int i = 0; i < r->n_units; i++) {
         rv_branch_stats stats;
+        rv_pulse_at(RV_PHASE_WORK, RV_ROLLOUT, r->numbers[i]);
         RV_TRY(rv_branch_run(r->branch, &source, r->numbers[i], r->rows + i * r->capacity * r->width, &stats));
         r->n_rows[i] = stats.n_rows;
         RV_TRY(report(ctx, r->numbers[i], tick, &stats));

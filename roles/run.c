@@ -8,6 +8,7 @@
 #include "roles/coordinator.h"
 #include "roles/persist.h"
 #include "roles/tick.h"
+#include "roles/watchdog.h"
 #include "run/checkpoint.h"
 
 #include <stdio.h>
@@ -96,6 +97,8 @@ static rv_status run_loop(rv_world *world, const rv_run_plan *plan, const rv_lay
     rv_coordinator *coordinator = NULL;
     rv_context *ctx = NULL;
     rv_loop loop = {0};
+    rv_watchdog *watchdog = NULL;
+    RV_TRY_GOTO(rv_watchdog_create(world, layout, plan->cfg.watchdog.seconds, plan->run_dir, &watchdog), done);
     RV_TRY_GOTO(choose_kernels(world, plan), done);
     RV_TRY_GOTO(rv_coordinator_create(world, plan, layout, &coordinator), done);
     RV_TRY_GOTO(announce(world, plan), done);
@@ -111,6 +114,7 @@ done:
         rv_loop_destroy(&loop);
     rv_context_destroy(&ctx);
     rv_coordinator_destroy(&coordinator);
+    rv_watchdog_destroy(&watchdog);
     return status;
 }
 

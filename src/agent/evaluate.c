@@ -1,5 +1,6 @@
 #include "agent/evaluate.h"
 
+#include "base/pulse.h"
 #include "nn/policy_net.h"
 
 static rv_status run(rv_env *env, rv_rng *rng, const rv_mlp *net, const float *params, int64_t age, rv_mlp_tape *tape,
@@ -14,6 +15,7 @@ static rv_status run(rv_env *env, rv_rng *rng, const rv_mlp *net, const float *p
         RV_TRY(rv_env_step(env, act, obs, &result));
         e->total += result.reward;
         e->length++;
+        rv_pulse_beat();
     }
     e->terminated = result.terminated;
     return RV_OK;

@@ -1,6 +1,7 @@
 #include "model/branch.h"
 
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "math/vector.h"
 #include "nn/policy_net.h"
 
@@ -260,6 +261,7 @@ rv_status rv_branch_run(rv_branch *branch, const rv_branch_source *source, int b
         if (depth == 0)
             start_states(b, source, &rng);
         n = step(b, source, &rng, n, rows, &total);
+        rv_pulse_beat();
     }
     RV_CHECK(b->is_finite && rv_vector_is_finite(total.n_rows * b->shape.row.width, rows), RV_E_NONFINITE,
              "block %d: the model imagined a number that is not finite (fit %lld); lower model.learning_rate or "

@@ -1,6 +1,7 @@
 #include "model/member.h"
 
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "math/vector.h"
 #include "nn/adam.h"
 
@@ -460,6 +461,7 @@ static rv_status measure_holdout(rv_member *m, double *out)
     for (int64_t from = 0; from < m->n_holdout; from += EVAL_ROWS) {
         int n = m->n_holdout - from < EVAL_ROWS ? (int)(m->n_holdout - from) : EVAL_ROWS;
         gather(m, n, m->split + from);
+        rv_pulse_beat();
         const float *mu = rv_mlp_forward(&m->shape.mlp, m->params, n, m->x, &m->tape);
         for (int64_t i = 0; i < n; i++)
             for (int j = 0; j < n_out; j++) {
@@ -502,6 +504,7 @@ rv_status rv_member_fit_epoch(rv_member *member, int64_t epoch, double *train_lo
         RV_CHECK(isfinite(loss), RV_E_NONFINITE,
                  "member %d: loss of fit %lld epoch %lld is %g after %lld updates; lower model.learning_rate",
                  m->member, (long long)m->retrain, (long long)epoch, loss, (long long)m->n_updates);
+        rv_pulse_beat();
         sum += loss * n;
         m->n_updates++;
         rv_adam_step(m->cfg.learning_rate, m->n_updates, m->shape.n_trained, m->grad, m->params, m->adam_m, m->adam_v);

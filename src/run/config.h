@@ -34,6 +34,21 @@ typedef struct rv_checkpoint_cfg {
     int64_t keep;        /* newest checkpoints kept */
 } rv_checkpoint_cfg;
 
+/** Settings of the section "watchdog" (roles/watchdog.h). */
+typedef struct rv_watchdog_cfg {
+    double seconds; /* without progress; 0: nobody watches */
+} rv_watchdog_cfg;
+
+/** Settings of the section "guard": what may not be finite (roles/guard.h). */
+typedef struct rv_guard_cfg {
+    int64_t budget; /* updates or minibatches skipped one after the other */
+} rv_guard_cfg;
+
+/** Settings of the section "disk". */
+typedef struct rv_disk_cfg {
+    int on_full; /* rv_disk_full (base/disk.h) */
+} rv_disk_cfg;
+
 /** Settings of the section "layout": ranks per role, 0 = chosen from the cost of the work. Never changes a result. */
 typedef struct rv_layout_cfg {
     int64_t actor_ranks, model_ranks, rollout_ranks, policy_ranks, evaluator_ranks;
@@ -50,6 +65,9 @@ typedef struct rv_config {
     rv_sac_cfg policy;
     rv_eval_cfg eval;
     rv_checkpoint_cfg checkpoint;
+    rv_watchdog_cfg watchdog;
+    rv_guard_cfg guard;
+    rv_disk_cfg disk;
     rv_feed_cfg feed;
     rv_layout_cfg layout;
     rv_kernels_cfg kernels;
@@ -67,7 +85,8 @@ extern const rv_section rv_config_sections[];
 
 /** For people: the fields with RV_FIELD_RUNTIME. */
 #define RV_CONFIG_CHANGEABLE                                                                                           \
-    "schedule.total_steps, checkpoint.*, feed.*, layout.*, kernels.instructions, and env.* but name, count, arguments"
+    "schedule.total_steps, checkpoint.*, watchdog.*, guard.*, disk.*, feed.*, layout.*, kernels.instructions, and "    \
+    "env.* but name, count, arguments"
 
 enum { RV_CONFIG_MAX_BYTES = 1 << 20 };
 

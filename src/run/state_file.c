@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 
 #include <errno.h>
 #include <fcntl.h>
