@@ -1,7 +1,9 @@
 #include "roles/coordinator.h"
 
 #include "base/clock.h"
+#include "base/disk.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "run/feed_file.h"
 #include "run/progress.h"
 #include "run/recorder.h"
@@ -103,7 +105,12 @@ rv_status rv_coordinator_flush(rv_coordinator *c)
         return RV_OK;
     for (int r = 0; r < c->world->size; r++)
         all += c->sent[r];
-    RV_TRY(rv_feed_hub_wait(c->hub, all, FLUSH_SECONDS));
+    rv_status status = rv_feed_hub_wait(c->hub, all, FLUSH_SECONDS);
+    while (status != RV_OK && rv_disk_is_waiting()) {
+        rv_pulse_beat();
+        status = rv_feed_hub_wait(c->hub, all, FLUSH_SECONDS);
+    }
+    RV_TRY(status);
     return rv_recorder_sync(c->recorder);
 }
 

@@ -70,11 +70,11 @@ static rv_status report(rv_context *ctx, const evaluator *e, const rv_tick *tick
     return rv_feed_push_send(ctx->push, &frame);
 }
 
-/* an environment of the user's own failed: the episode counts up to there */
+/* an environment of the user's own failed, or one gave a number that is not finite: the episode counts up to there */
 static rv_status count_failure(const rv_context *ctx, evaluator *e, int episode)
 {
     e->n_failures++;
-    RV_CHECK(e->n_failures <= ctx->cfg->env.failures, RV_E_ENV,
+    RV_CHECK(e->n_failures <= ctx->cfg->env.failures, rv_error_last()->status,
              "evaluation: %s; that was failure %lld, and env.failures allows %lld: the run gives up",
              rv_error_last()->text, (long long)e->n_failures, (long long)ctx->cfg->env.failures);
     rv_warn("evaluation, episode %d: %s; the episode is cut there, failure %lld of at most %lld", episode,

@@ -55,6 +55,8 @@ static rv_status report(rv_context *ctx, int block, const rv_tick *tick, const r
     RV_TRY(rv_metric_add(&frame, RV_M_IMAGINE_LENGTH_MEAN, (double)stats->n_rows / branches));
     RV_TRY(rv_metric_add(&frame, RV_M_IMAGINE_TERMINATED, (double)stats->n_terminated / branches));
     RV_TRY(rv_metric_add(&frame, RV_M_IMAGINE_STOPPED, (double)stats->n_stopped / branches));
+    if (stats->n_lost > 0)
+        RV_TRY(rv_metric_add(&frame, RV_M_GUARD_ROWS, (double)stats->n_lost));
     return rv_feed_push_send(ctx->push, &frame);
 }
 

@@ -1,11 +1,13 @@
 #include "roles/run.h"
 
+#include "base/disk.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "math/gemm.h"
 #include "roles/context.h"
 #include "roles/coordinator.h"
+#include "roles/guard.h"
 #include "roles/persist.h"
 #include "roles/tick.h"
 #include "roles/watchdog.h"
@@ -31,6 +33,7 @@ rv_status rv_run_find_start(rv_run_plan *plan, bool verify)
     rv_checkpoint checkpoint;
     rv_status status = rv_checkpoint_newest(plan->run_dir, &checkpoint);
     plan->first_tick = 0;
+    RV_TRY(rv_guard_last(plan->run_dir, &plan->rolled_back));
     if (status == RV_E_NOINPUT) {
         rv_info("no checkpoint in %s yet: the run starts from the beginning", plan->run_dir);
         plan->resume = false;
@@ -47,9 +50,12 @@ rv_status rv_run_find_start(rv_run_plan *plan, bool verify)
 }
 
 /* other ranks still wait for this one, and messages may be under way: say it and end the job, tidy up nothing */
-static _Noreturn void fail(const rv_world *world, rv_status status)
+static _Noreturn void fail(const rv_world *world, const char *run_dir, rv_status status)
 {
     rv_log_error_record();
+    if (status == RV_E_IO)
+        rv_info("the last checkpoint is whole; when the disk is well again, go on with: reverie train --resume %s",
+                run_dir);
     rv_world_abort(world, rv_status_exit_code(status));
 }
 
@@ -98,6 +104,7 @@ static rv_status run_loop(rv_world *world, const rv_run_plan *plan, const rv_lay
     rv_context *ctx = NULL;
     rv_loop loop = {0};
     rv_watchdog *watchdog = NULL;
+    rv_disk_on_full((rv_disk_full)plan->cfg.disk.on_full);
     RV_TRY_GOTO(rv_watchdog_create(world, layout, plan->cfg.watchdog.seconds, plan->run_dir, &watchdog), done);
     RV_TRY_GOTO(choose_kernels(world, plan), done);
     RV_TRY_GOTO(rv_coordinator_create(world, plan, layout, &coordinator), done);
@@ -108,8 +115,10 @@ static rv_status run_loop(rv_world *world, const rv_run_plan *plan, const rv_lay
     RV_TRY_GOTO(rv_loop_run(&loop), done);
     rv_coordinator_conclude(coordinator, plan);
 done:
+    if (status == RV_E_NONFINITE)
+        status = rv_guard_answer(plan->run_dir, loop.next_tick, plan->rolled_back);
     if (status != RV_OK && status != RV_E_STOPPED)
-        fail(world, status);
+        fail(world, plan->run_dir, status);
     if (loop.ctx)
         rv_loop_destroy(&loop);
     rv_context_destroy(&ctx);
@@ -126,7 +135,7 @@ rv_status rv_run(rv_world *world, const rv_run_plan *plan)
     if (status == RV_OK)
         status = rv_layout_create(&plan->cfg, world->size, &layout);
     if (status != RV_OK)
-        fail(world, status);
+        fail(world, plan->run_dir, status);
     name_this_rank(world, &layout);
     status = run_loop(world, plan, &layout);
     rv_layout_clear(&layout);

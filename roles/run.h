@@ -10,7 +10,8 @@ typedef struct rv_run_plan {
     char run_dir[RV_PATH]; /* exists, with config.yaml */
     bool resume;           /* from the newest checkpoint, which is at first_tick */
     int64_t first_tick;
-    int columns; /* width of the terminal that shows progress; 0: not a terminal */
+    int64_t rolled_back; /* tick whose failure was answered with a new try last (roles/guard.h); -1: none */
+    int columns;         /* width of the terminal that shows progress; 0: not a terminal */
 } rv_run_plan;
 
 /** Run. plan is the same on all ranks. Collective. After an error the job is ended here (rv_world_abort): the rank that

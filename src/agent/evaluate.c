@@ -27,7 +27,7 @@ rv_status rv_evaluate_episode(rv_env *env, const rv_mlp *net, const float *param
     rv_rng rng = rv_rng_at(seed, RV_STREAM_EVAL, (uint32_t)episode, (uint64_t)evaluation);
     rv_episode e = {.length = 0};
     rv_status status = run(env, &rng, net, params, age, tape, scratch, &e);
-    e.failed = status == RV_E_ENV;
+    e.failed = status == RV_E_ENV || status == RV_E_NONFINITE;
     if (!e.failed)
         RV_TRY(status);
     *out = e;

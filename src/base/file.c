@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include "base/disk.h"
 #include "base/memory.h"
 
 #include <dirent.h>
@@ -24,6 +25,16 @@ bool rv_file_exists(const char *path)
     return stat(path, &st) == 0;
 }
 
+/* @return errno */
+static int make_folder(const char *path)
+{
+    int why = 0;
+    do
+        why = mkdir(path, 0777) == 0 ? 0 : errno;
+    while (why != 0 && rv_disk_retry(path, why));
+    return why;
+}
+
 rv_status rv_folder_make(const char *path)
 {
     char part[RV_PATH];
@@ -36,8 +47,10 @@ rv_status rv_folder_make(const char *path)
         char kept = part[i];
         part[i] = '\0';
         struct stat st;
-        if (mkdir(part, 0777) != 0) {
-            RV_CHECK(errno == EEXIST, RV_E_EXISTS, "cannot make folder '%s': %s", part, strerror(errno));
+        int why = make_folder(part);
+        if (why != 0) {
+            RV_CHECK(why == EEXIST, rv_disk_is_trouble(why) ? RV_E_IO : RV_E_EXISTS, "cannot make folder '%s': %s",
+                     part, strerror(why));
             RV_CHECK(stat(part, &st) == 0 && S_ISDIR(st.st_mode), RV_E_EXISTS, "'%s' is not a folder", part);
         }
         part[i] = kept;
@@ -101,19 +114,6 @@ done:
     return status;
 }
 
-static rv_status write_all(int fd, const char *path, const char *bytes, size_t n)
-{
-    while (n > 0) {
-        ssize_t put = write(fd, bytes, n);
-        if (put < 0 && errno == EINTR)
-            continue;
-        RV_CHECK(put > 0, RV_E_IO, "cannot write '%s': %s", path, strerror(errno));
-        bytes += put;
-        n -= (size_t)put;
-    }
-    return RV_OK;
-}
-
 rv_status rv_folder_sync(const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -137,9 +137,12 @@ rv_status rv_file_write(const char *path, const void *bytes, size_t n)
     if (slash)
         *slash = '\0';
 
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int fd = -1;
+    do
+        fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    while (fd < 0 && rv_disk_retry(temporary, errno));
     RV_CHECK(fd >= 0, RV_E_IO, "cannot create '%s': %s", temporary, strerror(errno));
-    RV_TRY_GOTO(write_all(fd, temporary, bytes, n), fail);
+    RV_TRY_GOTO(rv_disk_write(fd, temporary, bytes, n), fail);
     RV_CHECK_GOTO(fsync(fd) == 0, RV_E_IO, fail, "cannot sync '%s': %s", temporary, strerror(errno));
     RV_CHECK_GOTO(rename(temporary, path) == 0, RV_E_IO, fail, "cannot rename '%s' to '%s': %s", temporary, path,
                   strerror(errno));

@@ -1,5 +1,6 @@
 #include "run/state_file.h"
 
+#include "base/disk.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -84,7 +85,11 @@ static rv_status collect(void *user, const char *name, rv_dtype type, int64_t n,
 
 static rv_status put(saver *s, const void *bytes, size_t n)
 {
-    RV_CHECK(n == 0 || fwrite(bytes, 1, n, s->file) == n, RV_E_IO, "cannot write '%s': %s", s->path, strerror(errno));
+    enum { PIECE = 16 << 20 }; /* large arrays take a while, and the watchdog wants to know that they get on */
+    for (size_t at = 0; at < n; at += PIECE) {
+        RV_TRY(rv_disk_write(fileno(s->file), s->path, (const char *)bytes + at, n - at < PIECE ? n - at : PIECE));
+        rv_pulse_beat();
+    }
     rv_hasher_add(&s->hasher, bytes, n);
     s->written += (int64_t)n;
     return RV_OK;
@@ -124,7 +129,9 @@ static rv_status save_all(saver *s, rv_unit_show show, void *unit)
     RV_CHECK(s->header, RV_E_NOMEM, "cannot make the header of '%s': out of memory", s->path);
     RV_TRY(show(unit, collect, s));
     RV_TRY(rv_hasher_create(&s->hasher));
-    s->file = fopen(s->path, "wbe");
+    do
+        s->file = fopen(s->path, "wbe");
+    while (!s->file && rv_disk_retry(s->path, errno));
     RV_CHECK(s->file, RV_E_IO, "cannot create '%s': %s", s->path, strerror(errno));
     RV_TRY(put_header(s));
     RV_TRY(show(unit, put_array, s));
