@@ -1,8 +1,10 @@
 #include "launch/launcher.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "launch/commands.h"
+#include "roles/watchdog.h"
 #include "run/feed_file.h"
 #include "run/progress.h"
 #include "run/stop.h"
@@ -19,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { CUT_S = 2 };    /* for mpirun to end the ranks after a watchdog has ended one */
 enum { LOOK_MS = 50 }; /* how often to see whether ranks are ready to be asked to stop */
 
 int rv_launcher_default_ranks(void)
@@ -116,12 +119,23 @@ static void choose_signals(sigset_t *out)
 static int stay_with(pid_t mpirun, const char *run_dir, const sigset_t *signals, int *forced)
 {
     const struct timespec look = {.tv_nsec = LOOK_MS * 1000000};
+    const struct timespec second = {.tv_sec = 1};
     rv_feed_file feed;
+    double began = rv_clock_unix();
+    double spoke = 0; /* when a watchdog did */
     bool is_asked = false;
     bool is_told = false;
     int state = 0;
     while (waitpid(mpirun, &state, WNOHANG) == 0) {
-        int number = sigtimedwait(signals, NULL, is_asked && !is_told ? &look : NULL);
+        int number = sigtimedwait(signals, NULL, is_asked && !is_told ? &look : &second);
+        if (spoke == 0 && rv_watchdog_has_spoken(run_dir, began))
+            spoke = rv_clock_now();
+        /* it cannot reach a host that is cut off, and waits for it without end */
+        if (spoke > 0 && rv_clock_now() - spoke > CUT_S) {
+            kill(mpirun, SIGKILL);
+            waitpid(mpirun, &state, 0);
+            return W_EXITCODE(rv_status_exit_code(RV_E_STOPPED), 0);
+        }
         bool is_request = number > 0 && number != SIGCHLD;
         if (is_request && is_asked && number != SIGUSR1) {
             *forced = number;

@@ -9,14 +9,18 @@
 #include "comm/beacon.h"
 #include "roles/edge.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define FILE_NAME "watchdog_"
 
 enum { STACK_BYTES = 512 * 1024, TEXT = 512, HURRY = 10, LOOKS = 10 };
 
@@ -92,10 +96,10 @@ static bool is_silent(const rv_watchdog *d, int rank)
     return rank != me(d) && !is_over(d, rank) && d->seen[rank].silent >= d->seconds;
 }
 
-/* nothing has ever come from there: datagrams do not get through, and nobody can say what that rank does */
+/* nothing has ever come from its node: datagrams do not get through, and nobody can say what happens there */
 static bool is_unknown(const rv_watchdog *d, int rank)
 {
-    return rank != me(d) && d->seen[rank].n_looks == 0;
+    return d->seen[d->world->leader_of[d->world->node_of[rank]]].n_looks == 0;
 }
 
 static void look(rv_watchdog *d, double passed)
@@ -287,10 +291,10 @@ static void add_not_running(const rv_watchdog *d, int rank, text *t)
     add_rank(d, rank, t);
     if (is_here(d, rank)) {
         long pid = (long)rv_pulse_load(&d->pulses[rank]->pid);
-        add(t, " has not run for %.0f s: process %ld, %s; it was ", d->seen[rank].silent, pid,
+        add(t, " has not run for %.0f s: process %ld, %s; last seen: ", d->seen[rank].silent, pid,
             state_text(rv_process_state(pid)));
     } else {
-        add(t, " has not been heard for %.0f s: host %s is cut off, or nothing runs there; it was ",
+        add(t, " has not been heard for %.0f s: host %s is cut off, or nothing runs there; last seen: ",
             d->seen[rank].silent, d->hosts[node]);
     }
     add_place(d, rank, t);
@@ -358,7 +362,7 @@ static _Noreturn void speak(const rv_watchdog *d, const finding *f)
     hurry();
     describe(d, f, &t);
     snprintf(folder, sizeof folder, "%s/failures", d->run_dir);
-    snprintf(path, sizeof path, "%s/watchdog_%.0f_rank%d.txt", folder, rv_clock_unix(), me(d));
+    snprintf(path, sizeof path, "%s/" FILE_NAME "%.0f_rank%d.txt", folder, rv_clock_unix(), me(d));
     rv_error_log("%s; more in %s; the run ends here and goes on with: reverie train --resume %s", t.at, path,
                  d->run_dir);
     int fd = rv_folder_make(folder) == RV_OK ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666) : -1;
@@ -489,6 +493,7 @@ static rv_status place_pulses(rv_watchdog *d)
     for (int r = 0; r < w->size; r++)
         d->pulses[r] = is_here(d, r) ? bases[w->node_rank_of[r]] : d->first + 1 + r;
     rv_pulse_move(d->pulses[w->rank]);
+    rv_pulse_store(&d->pulses[w->rank]->n_looks, 1);
 done:
     rv_mem_free(&bases);
     return status;
@@ -507,6 +512,19 @@ static rv_status name_hosts(rv_watchdog *d)
 done:
     rv_mem_free(&ranks);
     return status;
+}
+
+bool rv_watchdog_has_spoken(const char *run_dir, double since)
+{
+    char path[RV_PATH];
+    bool has = false;
+    DIR *folder = rv_path_join(run_dir, "failures", path) == RV_OK ? opendir(path) : NULL;
+    for (struct dirent *entry; folder && (entry = readdir(folder)) != NULL;)
+        has |= strncmp(entry->d_name, FILE_NAME, strlen(FILE_NAME)) == 0 &&
+               strtod(entry->d_name + strlen(FILE_NAME), NULL) >= since;
+    if (folder)
+        closedir(folder);
+    return has;
 }
 
 rv_status rv_watchdog_create(rv_world *world, const rv_layout *layout, double seconds, const char *run_dir,
@@ -529,6 +547,8 @@ rv_status rv_watchdog_create(rv_world *world, const rv_layout *layout, double se
     RV_TRY_GOTO(place_pulses(d), fail);
     RV_TRY_GOTO(name_hosts(d), fail);
     RV_TRY_GOTO(rv_beacon_create(world, d->pulses, &d->beacon), fail);
+    if (d->beacon)
+        rv_beacon_turn(d->beacon);
     rv_stacks_prepare();
     RV_TRY_GOTO(start_thread(d), fail);
     *out = d;

@@ -27,5 +27,9 @@ typedef struct rv_watchdog rv_watchdog;
 rv_status rv_watchdog_create(rv_world *world, const rv_layout *layout, double seconds, const char *run_dir,
                              rv_watchdog **out);
 
+/** Has a watchdog of the run spoken since then (rv_clock_unix)? Whoever started the ranks asks: where a host is cut off,
+ * mpirun waits for it in vain and has to be ended. */
+bool rv_watchdog_has_spoken(const char *run_dir, double since);
+
 /** End it. From here on nobody waits for this rank. *watchdog may be NULL. */
 void rv_watchdog_destroy(rv_watchdog **watchdog);
