@@ -1,5 +1,6 @@
 #include "roles/run.h"
 
+#include "base/clock.h"
 #include "base/disk.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -50,8 +51,13 @@ rv_status rv_run_find_start(rv_run_plan *plan, bool verify)
 }
 
 /* other ranks still wait for this one, and messages may be under way: say it and end the job, tidy up nothing */
-static _Noreturn void fail(const rv_world *world, const char *run_dir, rv_status status)
+static _Noreturn void fail(const rv_world *world, rv_watchdog *watchdog, const char *run_dir, rv_status status)
 {
+    const double others_s = 10;
+    /* a disk that is full is full for all; the first ends the job, and this rank with it */
+    bool is_first = rv_watchdog_is_first(watchdog);
+    for (double start = rv_clock_now(); !is_first && rv_clock_now() - start < others_s;)
+        rv_clock_sleep(others_s); /* a signal cuts it short */
     rv_log_error_record();
     if (status == RV_E_IO)
         rv_info("the last checkpoint is whole; when the disk is well again, go on with: reverie train --resume %s",
@@ -118,7 +124,7 @@ done:
     if (status == RV_E_NONFINITE)
         status = rv_guard_answer(plan->run_dir, loop.next_tick, plan->rolled_back);
     if (status != RV_OK && status != RV_E_STOPPED)
-        fail(world, plan->run_dir, status);
+        fail(world, watchdog, plan->run_dir, status);
     if (loop.ctx)
         rv_loop_destroy(&loop);
     rv_context_destroy(&ctx);
@@ -135,7 +141,7 @@ rv_status rv_run(rv_world *world, const rv_run_plan *plan)
     if (status == RV_OK)
         status = rv_layout_create(&plan->cfg, world->size, &layout);
     if (status != RV_OK)
-        fail(world, plan->run_dir, status);
+        fail(world, NULL, plan->run_dir, status);
     name_this_rank(world, &layout);
     status = run_loop(world, plan, &layout);
     rv_layout_clear(&layout);

@@ -514,6 +514,11 @@ done:
     return status;
 }
 
+bool rv_watchdog_is_first(rv_watchdog *d)
+{
+    return !d || may_speak(d);
+}
+
 bool rv_watchdog_has_spoken(const char *run_dir, double since)
 {
     char path[RV_PATH];

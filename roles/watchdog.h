@@ -27,6 +27,10 @@ typedef struct rv_watchdog rv_watchdog;
 rv_status rv_watchdog_create(rv_world *world, const rv_layout *layout, double seconds, const char *run_dir,
                              rv_watchdog **out);
 
+/** Is this rank the first on its node to say what ends the run? The others then leave it at that. Without a watchdog
+ * everybody is. */
+bool rv_watchdog_is_first(rv_watchdog *watchdog);
+
 /** Has a watchdog of the run spoken since then (rv_clock_unix)? Whoever started the ranks asks: where a host is cut off,
  * mpirun waits for it in vain and has to be ended. */
 bool rv_watchdog_has_spoken(const char *run_dir, double since);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/pulse.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -38,6 +39,8 @@ bool rv_disk_retry(const char *path, int error)
     double last = atomic_load(&said_at);
     if ((last == 0 || now - last >= say_s) && atomic_compare_exchange_strong(&said_at, &last, now))
         rv_warn("cannot write '%s': %s; waiting until there is room (disk.on_full)", path, strerror(error));
+    if (gettid() == getpid())
+        rv_pulse_beat(); /* the thread at work stands still, but does not hang */
     atomic_fetch_add(&n_waiting, 1);
     rv_clock_sleep(try_s);
     atomic_fetch_sub(&n_waiting, 1);
