@@ -59,6 +59,7 @@ static rv_status prepare(const arguments *a, rv_run_plan *plan)
     const char *prepared = getenv(RV_PREPARED_RUN);
     const char *columns = getenv(RV_PROGRESS_COLUMNS);
     plan->resume = a->resume;
+    plan->rolled_back = -1;
     plan->columns = columns ? (int)strtol(columns, NULL, 10) : rv_progress_width(STDERR_FILENO);
     RV_TRY(rv_options_expect("train", a->resume ? "RUN" : "CONFIG", 1, 1, w));
     const char *name = w->positional[0];

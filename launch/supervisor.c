@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "launch/commands.h"
 #include "launch/place.h"
+#include "roles/watchdog.h"
 #include "run/checkpoint.h"
 #include "run/feed_file.h"
 #include "run/progress.h"
@@ -22,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { CUT_S = 2 };                /* for mpirun to end the ranks after a watchdog has ended one */
 enum { LOOK_MS = 50, WHAT = 128 }; /* LOOK_MS: how often to see whether ranks are ready to be asked to stop */
 
 static const double longest_pause_s = 60;
@@ -202,11 +204,22 @@ static bool have_ended(supervisor *s, pid_t ranks, int *state)
 static int stay_with(supervisor *s, pid_t ranks)
 {
     const struct timespec look = {.tv_nsec = LOOK_MS * 1000000};
+    const struct timespec second = {.tv_sec = 1};
     rv_feed_file feed;
+    double began = rv_clock_unix();
+    double spoke = 0; /* when a watchdog did */
     bool is_told = false;
     int state = 0;
     while (!have_ended(s, ranks, &state)) {
-        take_signal(s, sigtimedwait(&s->signals, NULL, s->is_asked && !is_told ? &look : NULL), ranks);
+        take_signal(s, sigtimedwait(&s->signals, NULL, s->is_asked && !is_told ? &look : &second), ranks);
+        if (spoke == 0 && rv_watchdog_has_spoken(s->plan->run_dir, began))
+            spoke = rv_clock_now();
+        /* mpirun cannot reach a host that is cut off, and waits for it without end */
+        if (spoke > 0 && rv_clock_now() - spoke > CUT_S) {
+            kill(ranks, SIGKILL);
+            waitpid(ranks, &state, 0);
+            return W_EXITCODE(rv_status_exit_code(RV_E_STOPPED), 0);
+        }
         if (s->is_asked && !is_told && rv_feed_file_read(s->plan->run_dir, &feed) == RV_OK)
             is_told = kill(ranks, SIGUSR1) == 0;
     }

@@ -4,6 +4,7 @@
  */
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "math/kernels.h"
 #include "math/vector.h"
 #include "nn/policy_net.h"
@@ -24,6 +25,8 @@ typedef struct env_unit {
     double episode_return;
     int64_t episode_length;
     int64_t n_failures;
+    rv_status begun; /* of the step under way */
+    int64_t n_cut;   /* episodes of the tick, for a number that is not finite */
     struct {
         int n; /* episodes ended in this tick, and their sums */
         double returns, lengths;
@@ -99,13 +102,20 @@ fail:
 
 /* ---- episodes ---- */
 
-/* an environment of the user's own failed; may the run go on? */
+/* does the episode fail, and not the run? */
+static bool is_failure(rv_status status)
+{
+    return status == RV_E_ENV || status == RV_E_NONFINITE;
+}
+
+/* an environment of the user's own failed, or one gave a number that is not finite; may the run go on? */
 static rv_status count_failure(const rv_context *ctx, env_unit *u, rv_status status)
 {
-    if (status != RV_E_ENV)
+    if (!is_failure(status))
         return status;
     u->n_failures++;
-    RV_CHECK(u->n_failures <= ctx->cfg->env.failures, RV_E_ENV,
+    u->n_cut += status == RV_E_NONFINITE;
+    RV_CHECK(u->n_failures <= ctx->cfg->env.failures, status,
              "%s; that was failure %lld, and env.failures allows %lld: the run gives up", rv_error_last()->text,
              (long long)u->n_failures, (long long)ctx->cfg->env.failures);
     rv_warn("env %d, episode %lld: %s; the episode is cut there, failure %lld of at most %lld", u->number,
@@ -117,6 +127,7 @@ static rv_status count_failure(const rv_context *ctx, env_unit *u, rv_status sta
 static rv_status begin_episode(const rv_context *ctx, env_unit *u, int64_t age)
 {
     do {
+        rv_pulse_at(RV_PHASE_RESET, RV_ACTOR, u->number);
         u->episode++;
         u->episode_return = 0;
         u->episode_length = 0;
@@ -207,8 +218,10 @@ static rv_status end_step(rv_context *ctx, actor *a, int i, const rv_tick *tick,
     int64_t age = tick->first_step / ctx->cfg->env.count + k;
     float *next_obs = u->rows + k * ctx->row.width + ctx->row.next_obs;
     rv_env_step_result result;
-    rv_status status = rv_env_step_end(u->env, next_obs, &result);
-    while (status == RV_E_ENV) {
+    rv_pulse_at(RV_PHASE_STEP, RV_ACTOR, u->number);
+    rv_status status = u->begun == RV_OK ? rv_env_step_end(u->env, next_obs, &result)
+                                         : rv_env_step_begin(u->env, u->act); /* fails again, and says why */
+    while (is_failure(status)) {
         RV_TRY(count_failure(ctx, u, status));
         RV_TRY(end_episode(ctx, u, tick, age, false, true));
         RV_TRY(begin_episode(ctx, u, age));
@@ -227,6 +240,8 @@ static rv_status report(rv_context *ctx, const env_unit *u, const rv_tick *tick)
         RV_TRY(rv_metric_add(&frame, RV_M_EP_REW_MEAN, u->ended.returns / u->ended.n));
         RV_TRY(rv_metric_add(&frame, RV_M_EP_LEN_MEAN, u->ended.lengths / u->ended.n));
     }
+    if (u->n_cut > 0)
+        RV_TRY(rv_metric_add(&frame, RV_M_GUARD_EPISODES, (double)u->n_cut));
     return rv_feed_push_send(ctx->push, &frame);
 }
 
@@ -243,6 +258,7 @@ static rv_status actor_work(void *role, rv_context *ctx, const rv_tick *tick)
     for (int i = 0; i < a->n_units; i++) {
         env_unit *u = &a->units[i];
         u->n_rows = n_rows;
+        u->n_cut = 0;
         memset(&u->ended, 0, sizeof u->ended);
         /* none yet, or one that could not be saved */
         if (n_rows > 0 && !rv_env_is_running(u->env))
@@ -251,7 +267,7 @@ static rv_status actor_work(void *role, rv_context *ctx, const rv_tick *tick)
     for (int64_t k = 0; k < n_rows; k++) {
         choose_actions(ctx, a, 0, a->n_units, first + k, tick->is_random);
         for (int i = 0; i < a->n_units; i++)
-            RV_TRY(name_unit(&a->units[i], rv_env_step_begin(a->units[i].env, a->units[i].act)));
+            a->units[i].begun = rv_env_step_begin(a->units[i].env, a->units[i].act);
         for (int i = 0; i < a->n_units; i++)
             RV_TRY(name_unit(&a->units[i], end_step(ctx, a, i, tick, k)));
     }

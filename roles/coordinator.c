@@ -1,8 +1,10 @@
 #include "roles/coordinator.h"
 
 #include "base/clock.h"
+#include "base/disk.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "run/feed_file.h"
 #include "run/lease.h"
 #include "run/progress.h"
@@ -144,7 +146,12 @@ rv_status rv_coordinator_flush(rv_coordinator *c)
         return RV_OK;
     for (int r = 0; r < c->world->size; r++)
         all += c->sent[r];
-    return rv_feed_hub_wait(c->hub, all, FLUSH_SECONDS);
+    rv_status status = rv_feed_hub_wait(c->hub, all, FLUSH_SECONDS);
+    while (status != RV_OK && rv_disk_is_waiting()) {
+        rv_pulse_beat();
+        status = rv_feed_hub_wait(c->hub, all, FLUSH_SECONDS);
+    }
+    return status;
 }
 
 rv_status rv_coordinator_sync(const rv_coordinator *c)

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* products of an edge are numbered by rv_product; traffic inside a stage follows */
@@ -170,6 +171,24 @@ rv_status rv_edge_take(rv_context *ctx, rv_product product, const rv_tick *tick)
     if (product == RV_MEMBERS && ctx->board.members)
         rv_edge_choose_elites(ctx);
     return RV_OK;
+}
+
+void rv_edge_describe(int product, int unit, char out[64])
+{
+    static const char *const names[RV_N_PRODUCTS] = {
+        [RV_REAL] = "real rows",
+        [RV_MEMBERS] = "weights",
+        [RV_BRANCHES] = "imagined rows",
+        [RV_POLICY_WEIGHTS] = "the policy",
+    };
+    if (product == RV_POLICY_WEIGHTS)
+        snprintf(out, 64, "%s", names[product]);
+    else if (product >= 0 && product < RV_N_PRODUCTS)
+        snprintf(out, 64, "%s of %s %d", names[product], rv_unit_names[products[product].maker], unit);
+    else if (product >= SHARE && product < SUM)
+        snprintf(out, 64, "numbers of its units, %s %d first", rv_unit_names[product - SHARE], unit);
+    else
+        snprintf(out, 64, "gradients");
 }
 
 /* this rank's time so far but for its waiting */

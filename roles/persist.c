@@ -1,8 +1,11 @@
 #include "roles/persist.h"
 
+#include "base/clock.h"
+#include "base/disk.h"
 #include "base/job.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "roles/coordinator.h"
 #include "roles/regenerate.h"
 
@@ -25,6 +28,8 @@ static real_rows real_of(const rv_loop *loop, int64_t ticks)
     const rv_context *ctx = loop->ctx;
     return (real_rows){ctx->board.real, ticks * ctx->cfg->schedule.tick_steps * ctx->row.width};
 }
+
+static const double look_s = 1e-3; /* between two looks at a job */
 
 /* where a checkpoint under way is; the same on all ranks */
 typedef enum phase { IDLE, WRITING, COMMITTING } phase;
@@ -68,6 +73,7 @@ static rv_status take_units(rv_loop *loop, bool all)
         for (int i = 0; i < n; i++) {
             rv_unit_state unit;
             role->state(state, i, &unit);
+            rv_pulse_at(RV_PHASE_CHECKPOINT, role->id, -1);
             if (!unit.is_copy)
                 RV_TRY(rv_state_take(unit.name, unit.show, unit.unit, &p->images[p->n_units++]));
         }
@@ -141,6 +147,7 @@ rv_status rv_persist_save(rv_loop *loop)
     rv_context *ctx = loop->ctx;
     rv_persist *p = loop->persist;
     int64_t is_there = 0;
+    rv_pulse_at(RV_PHASE_CHECKPOINT, -1, -1);
     RV_TRY(rv_persist_finish(loop));
     RV_TRY(rv_coordinator_flush(ctx->coordinator)); /* a resume starts with all records up to here */
     RV_TRY(rv_coordinator_may_write(ctx->coordinator));
@@ -192,6 +199,12 @@ rv_status rv_persist_finish(rv_loop *loop)
     rv_persist *p = loop->persist;
     while (p->phase != IDLE) {
         int64_t none = 0;
+        rv_pulse_at(RV_PHASE_CHECKPOINT, -1, -1);
+        while (!rv_job_is_over(p->job)) {
+            if (rv_disk_is_waiting())
+                rv_pulse_beat();
+            rv_clock_sleep(look_s);
+        }
         RV_TRY(rv_job_end(&p->job));
         RV_TRY(rv_world_max(loop->ctx->world, 1, &none)); /* all have come here */
         RV_TRY(rv_persist_advance(loop));
@@ -223,6 +236,7 @@ static rv_status load_units(rv_loop *loop, const rv_checkpoint *checkpoint)
         for (int i = 0; state && role->n_states && i < role->n_states(state); i++) {
             rv_unit_state unit;
             role->state(state, i, &unit);
+            rv_pulse_at(RV_PHASE_LOAD, role->id, -1);
             RV_TRY(rv_checkpoint_load_unit(checkpoint, unit.name, unit.show, unit.unit));
         }
         if (state && role->restored)
@@ -238,6 +252,7 @@ static rv_status load_units(rv_loop *loop, const rv_checkpoint *checkpoint)
 rv_status rv_persist_load(rv_loop *loop, int64_t tick)
 {
     rv_checkpoint checkpoint;
+    rv_pulse_at(RV_PHASE_LOAD, -1, -1);
     RV_TRY(rv_checkpoint_open(loop->ctx->run_dir, tick, &checkpoint));
     rv_status status = load_units(loop, &checkpoint);
     loop->next_tick = checkpoint.tick;

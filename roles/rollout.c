@@ -4,6 +4,7 @@
 #include "roles/rollout.h"
 
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "model/branch.h"
 #include "roles/edge.h"
 
@@ -91,6 +92,8 @@ static rv_status report(rv_context *ctx, int block, const rv_tick *tick, const r
     RV_TRY(rv_metric_add(&frame, RV_M_IMAGINE_LENGTH_MEAN, (double)stats->n_rows / branches));
     RV_TRY(rv_metric_add(&frame, RV_M_IMAGINE_TERMINATED, (double)stats->n_terminated / branches));
     RV_TRY(rv_metric_add(&frame, RV_M_IMAGINE_STOPPED, (double)stats->n_stopped / branches));
+    if (stats->n_lost > 0)
+        RV_TRY(rv_metric_add(&frame, RV_M_GUARD_ROWS, (double)stats->n_lost));
     return rv_feed_push_send(ctx->push, &frame);
 }
 
@@ -122,6 +125,7 @@ static rv_status imagine(rollout *r, rv_context *ctx, const rv_tick *tick, bool 
     keep_source(ctx, r, tick);
     for (int i = 0; i < r->n_units; i++) {
         rv_branch_stats stats;
+        rv_pulse_at(RV_PHASE_WORK, RV_ROLLOUT, r->numbers[i]);
         RV_TRY(rv_branch_run(r->branch, &source, r->numbers[i], r->rows + i * r->capacity * r->width, &stats));
         r->n_rows[i] = stats.n_rows;
         if (is_new)

@@ -12,6 +12,7 @@ typedef struct rv_run_plan {
     bool resume;           /* from the checkpoint of first_tick */
     int64_t first_tick;
     rv_stop_limits limits; /* run_dir is not set */
+    int64_t rolled_back;   /* tick whose failure was answered with a new try last (roles/guard.h); -1: none */
     int columns;           /* width of the terminal that shows progress; 0: not a terminal */
 } rv_run_plan;
 

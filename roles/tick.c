@@ -1,6 +1,7 @@
 #include "roles/tick.h"
 
 #include "base/clock.h"
+#include "base/pulse.h"
 #include "roles/coordinator.h"
 #include "roles/edge.h"
 #include "roles/persist.h"
@@ -37,6 +38,7 @@ static rv_status edge(rv_loop *loop, const rv_tick *tick, int first, int stage, 
 {
     rv_context *ctx = loop->ctx;
     rv_moment start = moment(ctx);
+    rv_pulse_at(RV_PHASE_EDGE, stages[stage].role->id, -1);
     if (is_due(stage, tick))
         RV_TRY(rv_edge_post(ctx, stages[stage].product, loop->roles[stages[stage].role->id]));
     for (int s = first; s <= stage && take; s++)
@@ -55,6 +57,7 @@ static rv_status work(rv_loop *loop, const rv_tick *tick, int stage)
     if (!loop->roles[role->id])
         return RV_OK;
     rv_moment start = moment(loop->ctx);
+    rv_pulse_at(RV_PHASE_WORK, role->id, -1);
     rv_status status = role->work(loop->roles[role->id], loop->ctx, tick);
     if (status != RV_OK)
         return rv_error_prefix(status, "%s, steps %lld to %lld", rv_role_names[role->id], (long long)tick->first_step,
@@ -97,6 +100,7 @@ static rv_status report_ledger(rv_loop *loop, const rv_tick *tick)
 static rv_status run_tick(rv_loop *loop, const rv_tick *tick)
 {
     bool lockstep = loop->ctx->cfg->schedule.mode == RV_LOCKSTEP;
+    rv_pulse_tick(tick->tick);
     for (int s = 0; s < RV_N_ROLES; s++) {
         RV_TRY(work(loop, tick, s));
         RV_TRY(edge(loop, tick, lockstep ? s : 0, s, lockstep || s == RV_N_ROLES - 1));
@@ -179,6 +183,7 @@ rv_status rv_loop_run(rv_loop *loop)
     while (loop->next_tick < n_ticks) {
         rv_tick tick = rv_schedule_tick(&ctx->schedule, loop->next_tick);
         RV_TRY(run_tick(loop, &tick));
+        rv_pulse_at(RV_PHASE_TICK_END, -1, -1);
         RV_TRY(rv_coordinator_check(ctx->coordinator));
         loop->next_tick++;
         RV_TRY(end_tick(loop, tick.last_step, &stop));

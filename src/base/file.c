@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include "base/disk.h"
 #include "base/memory.h"
 
 #include <dirent.h>
@@ -43,6 +44,16 @@ bool rv_file_exists(const char *path)
     return stat(path, &st) == 0;
 }
 
+/* @return errno */
+static int make_folder(const char *path)
+{
+    int why = 0;
+    do
+        why = mkdir(path, 0777) == 0 ? 0 : errno;
+    while (why != 0 && rv_disk_retry(path, why));
+    return why;
+}
+
 rv_status rv_folder_make(const char *path)
 {
     char part[RV_PATH];
@@ -55,8 +66,10 @@ rv_status rv_folder_make(const char *path)
         char kept = part[i];
         part[i] = '\0';
         struct stat st;
-        if (mkdir(part, 0777) != 0) {
-            RV_CHECK(errno == EEXIST, RV_E_EXISTS, "cannot make folder '%s': %s", part, strerror(errno));
+        int why = make_folder(part);
+        if (why != 0) {
+            RV_CHECK(why == EEXIST, rv_disk_is_trouble(why) ? RV_E_IO : RV_E_EXISTS, "cannot make folder '%s': %s",
+                     part, strerror(why));
             RV_CHECK(stat(part, &st) == 0 && S_ISDIR(st.st_mode), RV_E_EXISTS, "'%s' is not a folder", part);
         }
         part[i] = kept;
@@ -120,19 +133,6 @@ done:
     return status;
 }
 
-static rv_status write_all(int fd, const char *path, const char *bytes, size_t n)
-{
-    while (n > 0) {
-        ssize_t put = write(fd, bytes, n);
-        if (put < 0 && errno == EINTR)
-            continue;
-        RV_CHECK(put > 0, RV_E_IO, "cannot write '%s': %s", path, put == 0 ? "nothing was taken" : strerror(errno));
-        bytes += put;
-        n -= (size_t)put;
-    }
-    return RV_OK;
-}
-
 rv_status rv_folder_sync(const char *path)
 {
     int fd = open_again(path, O_RDONLY | O_DIRECTORY);
@@ -147,9 +147,12 @@ rv_status rv_folder_sync(const char *path)
 rv_status rv_file_put(const char *path, const void *bytes, size_t n)
 {
     rv_status status = RV_OK;
-    int fd = open_again(path, O_WRONLY | O_CREAT | O_TRUNC);
+    int fd = -1;
+    do
+        fd = open_again(path, O_WRONLY | O_CREAT | O_TRUNC);
+    while (fd < 0 && rv_disk_retry(path, errno));
     RV_CHECK(fd >= 0, RV_E_IO, "cannot create '%s': %s", path, strerror(errno));
-    RV_TRY_GOTO(write_all(fd, path, bytes, n), fail);
+    RV_TRY_GOTO(rv_disk_write(fd, path, bytes, n), fail);
     RV_CHECK_GOTO(sync_again(fd) == 0, RV_E_IO, fail, "cannot sync '%s': %s", path, strerror(errno));
     close(fd);
     return RV_OK;

@@ -11,7 +11,8 @@ rv_status rv_path_join(const char *folder, const char *name, char out[RV_PATH]);
 
 bool rv_file_exists(const char *path);
 
-/** Make a folder and its parents; no error when it is there. */
+/** Make a folder and its parents; no error when it is there. @return RV_OK; RV_E_EXISTS (it cannot be made there);
+ * RV_E_IO (a disk in trouble) */
 rv_status rv_folder_make(const char *path);
 
 /** Remove a folder and all it holds; no error when it is not there. */

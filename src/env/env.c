@@ -294,6 +294,9 @@ static rv_status observe(rv_env *env, float *obs)
         obs[i] = (float)env->obs[i];
     if (env->randomiser)
         rv_randomiser_noise(env->randomiser, env->key, env->n_steps, n, obs);
+    for (int i = 0; i < n && env->randomiser; i++)
+        RV_CHECK(isfinite(obs[i]), RV_E_NONFINITE, "%s: observation[%d] is %g with its noise", spec->name, i,
+                 (double)obs[i]);
     return RV_OK;
 }
 
@@ -350,8 +353,8 @@ static rv_status step(rv_env *env, const double *u, float *obs, rv_env_step_resu
     rv_env_step_result result = {0};
     RV_TRY(env->task->family->step(env->sim, u, &result));
     env->n_steps++;
-    RV_CHECK(isfinite(result.reward), RV_E_NONFINITE, "%s: the reward is %g at step %lld of the episode", spec->name,
-             result.reward, (long long)env->n_steps);
+    RV_CHECK(isfinite((float)result.reward), RV_E_NONFINITE, "%s: the reward is %g at step %lld of the episode",
+             spec->name, result.reward, (long long)env->n_steps);
     RV_TRY(observe(env, obs));
     result.truncated =
         !result.terminated && (result.truncated || (spec->time_limit > 0 && env->n_steps >= spec->time_limit));

@@ -77,3 +77,13 @@ bool rv_vector_is_finite(int64_t n, const float *x)
     }
     return !bad;
 }
+
+bool rv_vector_squares_are_finite(int64_t n, const float *x)
+{
+    int bad = 0;
+    for (int64_t i = 0; i < n; i++) {
+        float square = x[i] * x[i];
+        bad |= square - square != 0.0F;
+    }
+    return !bad;
+}

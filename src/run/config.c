@@ -14,6 +14,9 @@
 #define CKPT(member)   RV_FIELD_AT(rv_checkpoint_cfg, member)
 #define LAYOUT(member) RV_FIELD_AT(rv_layout_cfg, member)
 #define SUPER(member)  RV_FIELD_AT(rv_supervisor_cfg, member)
+#define DOG(member)    RV_FIELD_AT(rv_watchdog_cfg, member)
+#define GUARD(member)  RV_FIELD_AT(rv_guard_cfg, member)
+#define DISK(member)   RV_FIELD_AT(rv_disk_cfg, member)
 
 // clang-format off
 static const rv_field root_fields[] = {
@@ -38,6 +41,25 @@ static const rv_field checkpoint_fields[] = {
     {"other_bits", RV_T_BOOL, CKPT(other_bits), "false", 0, 0, "", NULL,
      "go on, with a warning, where this machine imagines other rows than the one that wrote the checkpoint",
      RV_FIELD_RUNTIME},
+    {0},
+};
+
+static const rv_field watchdog_fields[] = {
+    {"seconds", RV_T_F64, DOG(seconds), "300", 0, 1e6, "s", NULL,
+     "without progress until the rank that holds the run up is named and the run ends with 75; 0: never",
+     RV_FIELD_RUNTIME},
+    {0},
+};
+
+static const rv_field guard_fields[] = {
+    {"budget", RV_T_I64, GUARD(budget), "20", 0, 1e9, "skips", NULL,
+     "updates or minibatches that may be skipped in a row because a number is not finite", RV_FIELD_RUNTIME},
+    {0},
+};
+
+static const rv_field disk_fields[] = {
+    {"on_full", RV_T_ENUM, DISK(on_full), "stop", 0, 0, "", "stop|wait",
+     "when there is no room: end with 74, or wait until there is some; the run goes on where it was", RV_FIELD_RUNTIME},
     {0},
 };
 
@@ -81,6 +103,9 @@ const rv_section rv_config_sections[] = {
     {"policy", rv_sac_cfg_fields, offsetof(rv_config, policy), "the learner: soft actor-critic"},
     {"eval", eval_fields, offsetof(rv_config, eval), "measured returns"},
     {"checkpoint", checkpoint_fields, offsetof(rv_config, checkpoint), "saved states of the run"},
+    {"watchdog", watchdog_fields, offsetof(rv_config, watchdog), "a run that hangs ends, and says why"},
+    {"guard", guard_fields, offsetof(rv_config, guard), "numbers that are not finite"},
+    {"disk", disk_fields, offsetof(rv_config, disk), "a disk that is full"},
     {"feed", rv_feed_cfg_fields, offsetof(rv_config, feed), "live metrics"},
     {"layout", layout_fields, offsetof(rv_config, layout), "ranks per role; never changes a result"},
     {"kernels", rv_kernels_cfg_fields, offsetof(rv_config, kernels), "the code that does the arithmetic"},

@@ -35,6 +35,21 @@ typedef struct rv_checkpoint_cfg {
     bool other_bits;     /* go on even if imagined rows cannot be made again with the same bits */
 } rv_checkpoint_cfg;
 
+/** Settings of the section "watchdog" (roles/watchdog.h). */
+typedef struct rv_watchdog_cfg {
+    double seconds; /* without progress; 0: nobody watches */
+} rv_watchdog_cfg;
+
+/** Settings of the section "guard": what may not be finite (roles/guard.h). */
+typedef struct rv_guard_cfg {
+    int64_t budget; /* updates or minibatches skipped one after the other */
+} rv_guard_cfg;
+
+/** Settings of the section "disk". */
+typedef struct rv_disk_cfg {
+    int on_full; /* rv_disk_full (base/disk.h) */
+} rv_disk_cfg;
+
 /** Settings of the section "layout": ranks per role, 0 = chosen from the cost of the work. Never changes a result. */
 typedef struct rv_layout_cfg {
     int64_t actor_ranks, model_ranks, rollout_ranks, policy_ranks, evaluator_ranks;
@@ -60,6 +75,9 @@ typedef struct rv_config {
     rv_sac_cfg policy;
     rv_eval_cfg eval;
     rv_checkpoint_cfg checkpoint;
+    rv_watchdog_cfg watchdog;
+    rv_guard_cfg guard;
+    rv_disk_cfg disk;
     rv_feed_cfg feed;
     rv_layout_cfg layout;
     rv_kernels_cfg kernels;
@@ -77,7 +95,7 @@ typedef struct rv_section {
 extern const rv_section rv_config_sections[];
 
 /** For people: the fields with RV_FIELD_RUNTIME. */
-#define RV_CONFIG_CHANGEABLE_SECTIONS "checkpoint.*, feed.*, layout.*, supervisor.*"
+#define RV_CONFIG_CHANGEABLE_SECTIONS "checkpoint.*, supervisor.*, watchdog.*, guard.*, disk.*, feed.*, layout.*"
 #define RV_CONFIG_CHANGEABLE_KEYS     "schedule.total_steps, kernels.instructions, and env.* but name, count, arguments"
 #define RV_CONFIG_CHANGEABLE          RV_CONFIG_CHANGEABLE_SECTIONS ", " RV_CONFIG_CHANGEABLE_KEYS
 

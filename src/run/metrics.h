@@ -40,6 +40,11 @@
     X(RV_M_IMAGINE_LENGTH,    "imagine/length",           "steps",   false, "longest branch that the schedule allows")   \
     X(RV_M_REAL_ROWS,         "data/real_rows",           "rows",    false, "rows in the real buffer")                   \
     X(RV_M_IMAGINED_ROWS,     "data/imagined_rows",       "rows",    false, "rows in the imagined buffer")               \
+    X(RV_M_GUARD_UPDATES,     "guard/skipped_updates",    "updates", false, "policy updates of the tick left out: a gradient was not finite; absent: none")\
+    X(RV_M_GUARD_BATCHES,     "guard/skipped_batches",    "batches", false, "minibatches of a fit left out: loss or gradient was not finite; absent: none")\
+    X(RV_M_GUARD_EPOCHS,      "guard/discarded_epochs",   "epochs",  false, "of a fit whose weights could not be judged; absent: none")\
+    X(RV_M_GUARD_ROWS,        "guard/lost_rows",          "rows",    false, "imagined rows left out: a number was not finite; absent: none")\
+    X(RV_M_GUARD_EPISODES,    "guard/cut_episodes",       "episodes", false, "of the tick cut because the task gave a number that is not finite; absent: none")\
     X(RV_M_RANDOM_MASS,       "random/mass",              "",        false, "factor on masses and inertias that the episode drew")\
     X(RV_M_RANDOM_FRICTION,   "random/friction",          "",        false, "factor on friction")                        \
     X(RV_M_RANDOM_DAMPING,    "random/damping",           "",        false, "factor on joint damping")                   \

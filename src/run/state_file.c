@@ -1,8 +1,10 @@
 #include "run/state_file.h"
 
+#include "base/disk.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 
 #include <errno.h>
 #include <fcntl.h>
