@@ -18,10 +18,11 @@ start() { # RUN STEPS ARGS...: on 2 ranks in the background, as $pid; goes on on
     wait_for 60 [ -e "$run/feed.json" ] || fail "$run does not get going: $(cat "$run.log")"
 }
 
-# the run ends well, and its records are whole: per tick a frame of each environment and of each rank, one evaluation
+# the run ends well, and its records are whole: per tick a frame of each environment and of each rank, one of each
+# episode, of 200 steps, and one evaluation
 whole() { # RUN STEPS
     wait $pid || fail "$1: exit code $?: $(cat "$1.log")"
-    [ "$(wc -l <"$1/metrics.jsonl")" = $((4 * ($2 / 2 + 1) + 1)) ] || fail "$1: $(wc -l <"$1/metrics.jsonl") records"
+    [ "$(wc -l <"$1/metrics.jsonl")" = $((4 * ($2 / 2 + 1) + $2 / 200 + 1)) ] || fail "$1: $(wc -l <"$1/metrics.jsonl") records"
     [ "$(wc -l <"$1/progress.csv")" = $(($2 / 2 + 2)) ] || fail "$1: $(wc -l <"$1/progress.csv") rows"
 }
 
