@@ -219,13 +219,13 @@ static bool is_left(const char *folder, int *lock)
 static bool wait_until_left(const rv_place *p, int locks[RV_PLACE_FOLDERS])
 {
     double start = rv_clock_now();
-    for (double waited = 0; waited < patience_s; waited = rv_clock_now() - start) {
+    while (rv_clock_now() - start < patience_s) {
         int n = 0;
         for (int i = 0; i < RV_PLACE_FOLDERS; i++)
             n += locks[i] >= 0 || is_left(folder_of(p, i), &locks[i]);
         if (n == RV_PLACE_FOLDERS)
             return true;
-        if (p->is_ours && waited > grace_s)
+        if (p->is_ours && rv_clock_now() - start > grace_s)
             kill_members(p->token);
         rv_clock_sleep(LOOK_MS * 1e-3);
     }
@@ -253,7 +253,7 @@ static _Noreturn void be_janitor(const rv_place *place, int leash)
     setsid(); /* what is done to the group of the run is not done to it */
     prctl(PR_SET_NAME, "reverie-janitor");
     for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
-        signal(asked[i], SIG_IGN);
+        (void)signal(asked[i], SIG_IGN);
     int null = open("/dev/null", O_RDWR);
     for (int i = 0; i <= STDERR_FILENO && null >= 0; i++)
         dup2(null, i);

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -315,7 +316,8 @@ static bool wait_for_start(supervisor *s, double pause)
 {
     double end = rv_clock_now() + pause;
     int ignored = 0;
-    for (double left = pause; left > 0 && !s->is_asked; left = end - rv_clock_now()) {
+    while (rv_clock_now() < end && !s->is_asked) {
+        double left = fmax(0, end - rv_clock_now());
         struct timespec t = {.tv_sec = (time_t)left, .tv_nsec = (long)((left - (double)(time_t)left) * 1e9)};
         take_signal(s, sigtimedwait(&s->signals, NULL, &t), 0);
         have_ended(s, 0, &ignored);

@@ -166,7 +166,7 @@ restarted "$job" 1
 same_as_alone rank
 
 # the time limit: a minute, and the signal comes when Slurm looks next, which it does every 30 s
-limited=$(what=("${slow[@]}") submit limited -N 2 -n 3 -t 1 --signal=B:USR1@50)
+limited=$(what=("${slow[@]}"); submit limited -N 2 -n 3 -t 1 --signal=B:USR1@50)
 "$REVERIE" train "${slow[@]}" --run-dir runs/slow -n 1 >slow.log 2>&1 &
 slow_run=$!
 

@@ -22,6 +22,7 @@ static void every_field(void)
         FIELD_KEEP_AT(rv_sac, adam_v, a->n_params * 4),
         FIELD_KEEP_AT(rv_sac, target, a->n_critics * 4),
         FIELD_KEEP(rv_sac, n_updates),
+        FIELD_KEEP(rv_sac, n_skipped),
         FIELD_AS(cfg, FIELD_GIVEN),
         FIELD_AS(row, FIELD_GIVEN),
         FIELD_AS(actor, FIELD_GIVEN),

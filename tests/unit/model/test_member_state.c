@@ -21,6 +21,7 @@ static void every_field(void)
         FIELD_KEEP_AT(rv_member, adam_m, s.n_trained * 4),
         FIELD_KEEP_AT(rv_member, adam_v, s.n_trained * 4),
         FIELD_KEEP(rv_member, n_updates),
+        FIELD_AS(skipped, FIELD_NESTED), /* below: what is skipped in a row outlives a fit */
         FIELD_AS(cfg, FIELD_GIVEN),
         FIELD_AS(shape, FIELD_GIVEN),
         FIELD_AS(seed, FIELD_GIVEN),
@@ -45,7 +46,9 @@ static void every_field(void)
     };
     enum { N = sizeof rows / sizeof *rows };
     fields_check("src/model/member.c", "rv_member", rows, N);
+    a->skipped.n_in_row = 7;
     fields_round_trip(rows, N, show, a, b);
+    CU_ASSERT_EQUAL(b->skipped.n_in_row, 7);
     rv_member_destroy(&a);
     rv_member_destroy(&b);
     CU_ASSERT_EQUAL(rv_mem_blocks(), 0);
