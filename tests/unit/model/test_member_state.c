@@ -39,6 +39,7 @@ static void every_field(void)
         FIELD_AS(best, FIELD_SCRATCH),
         FIELD_AS(best_loss, FIELD_SCRATCH),
         FIELD_AS(moments, FIELD_SCRATCH),
+        FIELD_AS(n_last, FIELD_SCRATCH),
         FIELD_AS(x, FIELD_SCRATCH),
         FIELD_AS(y, FIELD_SCRATCH),
         FIELD_AS(d_out, FIELD_SCRATCH),

@@ -32,7 +32,7 @@ static void every_field(void)
         FIELD_AS(spec, FIELD_GIVEN),          FIELD_AS(env_state, FIELD_SCRATCH),
         FIELD_AS(act, FIELD_SCRATCH),         FIELD_AS(rows, FIELD_SCRATCH),
         FIELD_AS(n_rows, FIELD_SCRATCH),      FIELD_AS(ended, FIELD_SCRATCH), /* within a tick */
-        FIELD_AS(begun, FIELD_SCRATCH),
+        FIELD_AS(begun, FIELD_SCRATCH),       FIELD_AS(n_cut, FIELD_SCRATCH), /* within a tick */
     };
     enum { N = sizeof rows / sizeof *rows };
     fields_check("roles/actor.c", "env_unit", rows, N);
