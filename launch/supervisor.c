@@ -335,6 +335,8 @@ static int give_up(const supervisor *s, int state, const char *what)
                                       "%s before the checkpoint that was asked for; go on with: reverie "
                                       "train --resume %s",
                                       what, s->plan->run_dir));
+    if (s->cfg->restarts == 0 && code > 1 && is_status_code(code))
+        return code; /* the ranks have said why, and how to go on */
     if (s->cfg->restarts > 0)
         snprintf(used, sizeof used, " once more after %lld restarts (supervisor.restarts) without a new checkpoint",
                  (long long)s->n_used);

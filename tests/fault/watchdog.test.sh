@@ -7,7 +7,7 @@
 : "${BUILD:?}"
 seconds=3
 settings=(schedule.total_steps=3000 schedule.updates_per_step=4 checkpoint.every_ticks=10 watchdog.seconds=$seconds
-    rollout.max_disagreement=0 eval.every_steps=50)
+    rollout.max_disagreement=0 eval.every_steps=50 supervisor.restarts=0)
 roles=(layout.actor_ranks=1 layout.model_ranks=1 layout.rollout_ranks=1 layout.policy_ranks=1 layout.evaluator_ranks=1)
 
 hash_of() { # RUN
