@@ -231,8 +231,11 @@ static int stay_with(supervisor *s, pid_t ranks)
 static int run_once(supervisor *s, int *state)
 {
     char ignored[RV_STARTS_TEXT];
+    rv_feed_file feed;
     s->n_starts = rv_starts_last(s->plan->run_dir, ignored);
-    rv_feed_file_remove(s->plan->run_dir); /* of a run that was killed: it would say that the ranks are ready */
+    /* of a start that was killed: it would say that the ranks are ready */
+    if (rv_feed_file_read(s->plan->run_dir, &feed) != RV_OK || !rv_feed_file_is_alive(&feed))
+        rv_feed_file_remove(s->plan->run_dir);
     pid_t self = getpid();
     pid_t child = fork();
     if (child < 0)
@@ -286,6 +289,14 @@ static void look_for_progress(supervisor *s)
     s->newest.tick = checkpoint.tick;
     s->newest.step = checkpoint.step;
     rv_checkpoint_clear(&checkpoint);
+}
+
+/* how our start ended, which is not said of somebody else's, who has taken the run over */
+static void note_end(const supervisor *s, const char *what)
+{
+    char ignored[RV_STARTS_TEXT];
+    if (rv_starts_last(s->plan->run_dir, ignored) == s->n_starts + 1 && rv_starts_end(s->plan->run_dir, what) != RV_OK)
+        rv_warn("%s", rv_error_last()->text);
 }
 
 /* seconds until the next start: none after a loss out of the blue */
@@ -353,7 +364,7 @@ static int conclude(const supervisor *s, int state)
     if (is_status_code(code)) {
         snprintf(what, sizeof what, "exit code %d", code);
         if (code != 0)
-            rv_starts_end(s->plan->run_dir, what);
+            note_end(s, what);
         return code;
     }
     return rv_cmd_finish(
@@ -372,7 +383,7 @@ static int supervise(supervisor *s)
             return 128 + s->forced;
         if (!is_lost(s, state, what))
             return conclude(s, state);
-        rv_starts_end(s->plan->run_dir, what);
+        note_end(s, what);
         look_for_progress(s);
         if (s->is_asked || s->n_used >= s->cfg->restarts)
             return give_up(s, state, what);

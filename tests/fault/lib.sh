@@ -1,10 +1,5 @@
 #!/bin/bash
 # lib.sh - shared by the tests of faults: which process of a run is which, and what must be gone when it is over.
-# Where it may, a test gets a /dev/shm of its own, so that other runs of this machine neither see nor disturb it.
-if [ -z "${OWN_SHM:-}" ] && unshare --mount mount -t tmpfs tmpfs /dev/shm 2>/dev/null; then
-    # shellcheck disable=SC2016 # the inner shell expands them
-    OWN_SHM=yes exec unshare --mount bash -c 'mount -t tmpfs tmpfs /dev/shm && exec bash "$@"' bash "$0" "$@"
-fi
 # shellcheck source=tests/cli/lib.sh
 . "$SOURCE/tests/cli/lib.sh"
 
