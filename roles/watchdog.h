@@ -31,8 +31,8 @@ rv_status rv_watchdog_create(rv_world *world, const rv_layout *layout, double se
  * everybody is. */
 bool rv_watchdog_is_first(rv_watchdog *watchdog);
 
-/** Has a watchdog of the run spoken since then (rv_clock_unix)? Whoever started the ranks asks: where a host is cut off,
- * mpirun waits for it in vain and has to be ended. */
+/** Has a watchdog of the run spoken since then (rv_clock_unix)? Whoever started the ranks asks: where a host is cut
+ * off, mpirun waits for it in vain and has to be ended. */
 bool rv_watchdog_has_spoken(const char *run_dir, double since);
 
 /** End it. From here on nobody waits for this rank. *watchdog may be NULL. */
