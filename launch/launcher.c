@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CUT_S = 2 };    /* for mpirun to end the ranks after a watchdog has ended one */
+enum { CUT_S = 5 };    /* for mpirun to end the ranks after a watchdog has ended one */
 enum { LOOK_MS = 50 }; /* how often to see whether ranks are ready to be asked to stop */
 
 int rv_launcher_default_ranks(void)
