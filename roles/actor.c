@@ -217,7 +217,7 @@ static rv_status end_step(rv_context *ctx, actor *a, int i, const rv_tick *tick,
     env_unit *u = &a->units[i];
     int64_t age = tick->first_step / ctx->cfg->env.count + k;
     float *next_obs = u->rows + k * ctx->row.width + ctx->row.next_obs;
-    rv_env_step_result result;
+    rv_env_step_result result = {0};
     rv_pulse_at(RV_PHASE_STEP, RV_ACTOR, u->number);
     rv_status status = u->begun == RV_OK ? rv_env_step_end(u->env, next_obs, &result)
                                          : rv_env_step_begin(u->env, u->act); /* fails again, and says why */

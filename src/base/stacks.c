@@ -7,7 +7,6 @@
 #include <execinfo.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -74,17 +73,6 @@ char rv_process_state(long pid)
     return (char)(read_text(path, text) ? state_in(text) : 0);
 }
 
-__attribute__((format(printf, 2, 3))) static void say(int fd, const char *format, ...)
-{
-    char line[2 * TEXT];
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    if (n > 0 && write(fd, line, n < (int)sizeof line ? (size_t)n : sizeof line - 1) < 0)
-        return;
-}
-
 static void write_thread(int fd, pid_t thread)
 {
     char path[64];
@@ -95,15 +83,15 @@ static void write_thread(int fd, pid_t thread)
         return;
     snprintf(path, sizeof path, "/proc/self/task/%d/wchan", (int)thread);
     read_text(path, place);
-    say(fd, "\nthread %d%s, state %c, in the kernel at: %s\n", (int)thread,
-        thread == getpid() ? " (the one that does the work)" : "", state_in(stat), place[0] ? place : "?");
+    dprintf(fd, "\nthread %d%s, state %c, in the kernel at: %s\n", (int)thread,
+            thread == getpid() ? " (the one that does the work)" : "", state_in(stat), place[0] ? place : "?");
     atomic_store(&has_answered, 0);
     if (syscall(SYS_tgkill, getpid(), thread, signal_number()) != 0)
         return;
     for (int i = 0; i < LOOKS && !atomic_load(&has_answered); i++)
         rv_clock_sleep(look_s);
     if (!atomic_load(&has_answered))
-        say(fd, "  it does not answer: it blocks signals, or is inside a call of the system\n");
+        dprintf(fd, "  it does not answer: it blocks signals, or is inside a call of the system\n");
 }
 
 void rv_stacks_note(int fd, long pid, bool is_here)
@@ -111,14 +99,14 @@ void rv_stacks_note(int fd, long pid, bool is_here)
     char path[64];
     char place[TEXT];
     if (!is_here) {
-        say(fd, "its stacks are on another host\n");
+        dprintf(fd, "its stacks are on another host\n");
         return;
     }
     snprintf(path, sizeof path, "/proc/%ld/wchan", pid);
     read_text(path, place);
     char state = rv_process_state(pid);
-    say(fd, "process %ld: state %c, in the kernel at: %s; its stacks cannot be had while it does not run\n", pid,
-        state ? state : '?', place[0] ? place : "?");
+    dprintf(fd, "process %ld: state %c, in the kernel at: %s; its stacks cannot be had while it does not run\n", pid,
+            state ? state : '?', place[0] ? place : "?");
 }
 
 void rv_stacks_write(int fd)
@@ -135,7 +123,7 @@ void rv_stacks_write(int fd)
     pid_t self = (pid_t)syscall(SYS_gettid);
     int folder = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     atomic_store(&file, fd);
-    say(fd, "process %d; name a place (+0x...) with: addr2line -fpe PROGRAM 0x...\n", (int)getpid());
+    dprintf(fd, "process %d; name a place (+0x...) with: addr2line -fpe PROGRAM 0x...\n", (int)getpid());
     for (long n = 0; folder >= 0 && (n = syscall(SYS_getdents64, folder, entries, sizeof entries)) > 0;)
         for (long at = 0; at < n; at += entry->length) {
             entry = (const void *)(entries + at);

@@ -80,11 +80,12 @@ for where in metrics.jsonl tick_00000010; do
 done
 
 # ---- a real file system: one that is full, and one that becomes read-only ----
-[ "$(id -u)" = 0 ] && mkdir small && mount -t tmpfs -o size=400k tmpfs small 2>/dev/null || {
+mkdir small
+if [ "$(id -u)" != 0 ] || ! mount -t tmpfs -o size=400k tmpfs small 2>/dev/null; then
     echo "no mounts here"
     finish
     exit
-}
+fi
 trap 'umount -l "$work/small" 2>/dev/null; cleanup' EXIT
 run=small/full
 code=0

@@ -6,7 +6,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../cli/lib.sh"
 : "${BUILD:?}"
 seconds=3
-settings=(schedule.total_steps=3000 schedule.updates_per_step=4 checkpoint.every_ticks=10 watchdog.seconds=$seconds
+settings=(schedule.total_steps=3000 schedule.updates_per_step=4 checkpoint.every_ticks=10 "watchdog.seconds=$seconds"
     rollout.max_disagreement=0 eval.every_steps=50 supervisor.restarts=0)
 roles=(layout.actor_ranks=1 layout.model_ranks=1 layout.rollout_ranks=1 layout.policy_ranks=1 layout.evaluator_ranks=1)
 
@@ -103,7 +103,9 @@ run=slow
 start $run 3
 slow=$(process_of $run 1)
 for i in {1..6}; do
-    kill -STOP "$slow" && sleep $((seconds - 1)) && kill -CONT "$slow" || break
+    kill -STOP "$slow" || break
+    sleep $((seconds - 1))
+    kill -CONT "$slow" || break
     sleep 0.05
 done
 [ "$i" -gt 2 ] || fail "$run was over too early"
@@ -114,11 +116,11 @@ diff whole.hash $run.hash || fail "$run differs"
 echo "not fooled by a job that was stopped as a whole, nor by one that gets on in jerks"
 
 # ---- a host is cut off ----
-[ "$(id -u)" = 0 ] && command -v ip >/dev/null && ip netns list >/dev/null 2>&1 || {
+if [ "$(id -u)" != 0 ] || ! command -v ip >/dev/null || ! ip netns list >/dev/null 2>&1; then
     echo "no second host here"
     finish
     exit
-}
+fi
 export RV_HOSTS=wd$(($$ % 10000)) # a set of hosts of this test alone
 hosts=$SOURCE/tests/mpi/hosts.sh
 bash "$hosts" up || fail "hosts"
@@ -128,6 +130,7 @@ net=$(cat "$state/subnet").0/24
 printf '%s slots=2\n' "$RV_HOSTS-1" "$RV_HOSTS-2" >slots
 
 # reverie's own mpirun, over these hosts: as in a job of a cluster it is not told to stay on this machine
+# shellcheck disable=SC2016 # the inner shell expands
 over_hosts() {
     OMPI_MCA_plm=rsh OMPI_MCA_plm_rsh_agent=$state/enter OMPI_MCA_ras=^slurm OMPI_MCA_orte_default_hostfile=$work/slots \
         OMPI_MCA_oob_tcp_if_include=$net OMPI_MCA_btl_tcp_if_include=$net OMPI_MCA_btl=self,vader,tcp OMPI_MCA_pml=ob1 \

@@ -98,14 +98,6 @@ static double fit(bench *b, int64_t retrain, int64_t n_epochs)
     return holdout;
 }
 
-/* the caller gives it back (free_at) */
-static float *publish(const bench *b)
-{
-    float *out = floats(b->shape.n_published);
-    rv_member_publish(b->member, out);
-    return out;
-}
-
 static void test_shape(void)
 {
     rv_model_cfg cfg = make_cfg();
@@ -692,61 +684,9 @@ static void test_errors(void)
     RV_TEST_OK(rv_member_fit_begin(b.member, 1, b.n_rows, b.rows));
     RV_TEST_FAILS(rv_member_fit_begin(b.member, 2, b.n_rows, b.rows), RV_E_INTERNAL, "before fit 1 has ended");
     clear_bench(&b);
-
-    /* finite rows whose difference overflows */
-    b = make_bench(make_cfg(), 2, 100, 1, 1);
-    for (int64_t i = 0; i < b.n_rows; i++) {
-        b.rows[i * width] = -3e38F;
-        b.rows[i * width + b.shape.row.next_obs] = 3e38F;
-    }
-    float *before = publish(&b);
-    RV_TEST_OK(rv_member_fit_begin(b.member, 0, b.n_rows, b.rows));
-    RV_TEST_OK(rv_member_fit_epoch(b.member, 0, &train, &loss));
-    CU_ASSERT(isnan(train) && isinf(loss));
-    CU_ASSERT_EQUAL(rv_member_updates(b.member), 0);
-    rv_member_skipped skipped = rv_member_skips(b.member);
-    CU_ASSERT(skipped.n_batches > 0 && skipped.n_in_row == skipped.n_batches && skipped.n_epochs == 1);
-    RV_TEST_OK(rv_member_fit_epoch(b.member, 1, &train, &loss));
-    CU_ASSERT_EQUAL(rv_member_skips(b.member).n_in_row, 2 * skipped.n_in_row);
-    RV_TEST_OK(rv_member_fit_end(b.member, &loss));
-    CU_ASSERT(isinf(loss));
-    float *after = publish(&b);
-    CU_ASSERT_EQUAL(memcmp(before, after, (size_t)b.shape.n_trained * sizeof *after), 0);
-    CU_ASSERT(rv_vector_is_finite(b.shape.n_published, after));
-    free_at(&before);
-    free_at(&after);
-    clear_bench(&b);
-}
-
-/* one batch of many: the others count, and the next fit begins anew */
-static void test_skips(void)
-{
-    bench b = make_bench(make_cfg(), 2, 400, 1, 1);
-    double train = 0;
-    double loss = 0;
-    const rv_row *r = &b.shape.row;
-    for (int64_t i = 0; i < 400; i += 100)
-        b.rows[i * r->width + r->reward] = 3e38F;
-    RV_TEST_OK(rv_member_fit_begin(b.member, 0, b.n_rows, b.rows));
-    for (int64_t epoch = 0; epoch < 4; epoch++)
-        RV_TEST_OK(rv_member_fit_epoch(b.member, epoch, &train, &loss));
-    rv_member_skipped skipped = rv_member_skips(b.member);
-    RV_TEST_OK(rv_member_fit_end(b.member, &loss));
-    float *out = publish(&b);
-    CU_ASSERT(rv_vector_is_finite(b.shape.n_published, out));
-    free_at(&out);
-    CU_ASSERT(rv_member_updates(b.member) > 0 && isfinite(train));
-    CU_ASSERT(skipped.n_batches > 0);
-    for (int64_t i = 0; i < 400; i += 100)
-        b.rows[i * r->width + r->reward] = 0;
-    CU_ASSERT(isfinite(fit(&b, 1, 1)));
-    skipped = rv_member_skips(b.member);
-    CU_ASSERT(skipped.n_batches == 0 && skipped.n_epochs == 0 && skipped.n_in_row == 0);
-    clear_bench(&b);
 }
 
 RV_TEST_EACH_SET("member", {"shape", test_shape}, {"gradient", test_gradient}, {"linear", test_linear},
                  {"predict", test_predict}, {"predict many", test_predict_many}, {"statistics", test_statistics},
                  {"split", test_split}, {"watch", test_watch}, {"kept", test_kept}, {"elites", test_elites},
-                 {"retrain", test_retrain}, {"repeat", test_repeat}, {"visit", test_visit}, {"errors", test_errors},
-                 {"skips", test_skips})
+                 {"retrain", test_retrain}, {"repeat", test_repeat}, {"visit", test_visit}, {"errors", test_errors})
