@@ -19,6 +19,7 @@ static const struct {
     {"envs", "list, show and check environments, replay reference trajectories", rv_cmd_envs},
     {"layout", "show which rank would do what", rv_cmd_layout},
     {"ledger", "show where the time of each rank went", rv_cmd_ledger},
+    {"journal", "show, check and export the real transitions of a run", rv_cmd_journal},
     {"hash", "hash every unit of a run, to compare runs", rv_cmd_hash},
     /* no help: not for people, neither listed nor suggested */
     {"env-child", NULL, rv_cmd_env_child},

@@ -1,6 +1,7 @@
 #include "roles/edge.h"
 
 #include "base/clock.h"
+#include "roles/replay.h"
 
 #include <string.h>
 
@@ -162,8 +163,10 @@ rv_status rv_edge_take(rv_context *ctx, rv_product product, const rv_tick *tick)
     for (int u = 0; u < n; u++)
         if (is_reader(ctx, product, u, ctx->world->rank))
             RV_TRY(take_one(ctx, product, u, owner[u], tick));
-    if (product == RV_REAL)
+    if (product == RV_REAL) {
         RV_TRY(rv_world_node_barrier(ctx->world));
+        rv_replay_hash(ctx, tick->last_step);
+    }
     if (product == RV_MEMBERS && ctx->board.members)
         choose_elites(ctx);
     return RV_OK;

@@ -2,30 +2,13 @@
 
 #include "base/memory.h"
 #include "roles/coordinator.h"
+#include "roles/replay.h"
 
 #include <string.h>
 
-/* the real buffer is one unit, saved by rank 0 and loaded once on every node */
-typedef struct real_rows {
-    float *rows;
-    int64_t n;
-} real_rows;
-
-static rv_status show_real(void *unit, rv_visit visit, void *user)
-{
-    real_rows *real = unit;
-    return visit(user, "rows", RV_F32, real->n, real->rows);
-}
-
-static real_rows real_of(const rv_loop *loop, int64_t ticks)
-{
-    const rv_context *ctx = loop->ctx;
-    return (real_rows){ctx->board.real, ticks * ctx->cfg->schedule.tick_steps * ctx->row.width};
-}
-
 static int count_states(const rv_loop *loop)
 {
-    int n = 1; /* the real buffer */
+    int n = 0;
     for (int s = 0; s < RV_N_ROLES; s++) {
         const rv_role *role = rv_loop_role(s);
         if (loop->roles[role->id] && role->n_states)
@@ -48,10 +31,6 @@ static rv_status save_units(rv_loop *loop, rv_state_info *infos, int *n)
             if (!unit.is_copy)
                 RV_TRY(rv_checkpoint_save_unit(ctx->run_dir, tick, unit.name, unit.show, unit.unit, &infos[(*n)++]));
         }
-    }
-    if (ctx->world->rank == 0) {
-        real_rows real = real_of(loop, tick);
-        RV_TRY(rv_checkpoint_save_unit(ctx->run_dir, tick, "real", show_real, &real, &infos[(*n)++]));
     }
     return RV_OK;
 }
@@ -83,6 +62,8 @@ rv_status rv_persist_save(rv_loop *loop)
     /* every rank sends the same number of rows; those it has no unit for stay empty */
     RV_TRY_GOTO(RV_NEW(infos, most), done);
     RV_TRY_GOTO(RV_NEW(all, world->rank == 0 ? most * world->size : 0), done);
+    if (ctx->journal)
+        RV_TRY_GOTO(rv_journal_sync(ctx->journal), done); /* the checkpoint counts on its rows */
     RV_TRY_GOTO(save_units(loop, infos, &n), done);
     RV_TRY_GOTO(rv_world_gather(world, infos, (size_t)most * sizeof *infos, all), done);
     if (world->rank == 0) {
@@ -90,8 +71,10 @@ rv_status rv_persist_save(rv_loop *loop)
         for (int64_t i = 0; i < most * world->size; i++)
             if (all[i].name[0])
                 all[n_all++] = all[i];
-        RV_TRY_GOTO(rv_checkpoint_commit(ctx->run_dir, loop->next_tick, loop->next_tick * ctx->cfg->schedule.tick_steps,
-                                         rv_config_hash(ctx->cfg), n_all, all, (int)ctx->cfg->checkpoint.keep),
+        rv_checkpoint_journal real;
+        RV_TRY_GOTO(rv_replay_mark(ctx, loop->next_tick * ctx->cfg->schedule.tick_steps, &real), done);
+        RV_TRY_GOTO(rv_checkpoint_commit(ctx->run_dir, loop->next_tick, real.rows, rv_config_hash(ctx->cfg), &real,
+                                         n_all, all, (int)ctx->cfg->checkpoint.keep),
                     done);
     }
 done:
@@ -111,6 +94,9 @@ rv_status rv_persist_check(const rv_checkpoint *checkpoint, const rv_config *cfg
                  checkpoint->step <= cfg->schedule.total_steps,
              RV_E_CONFIG, "%s: the checkpoint is at step %lld, beyond schedule.total_steps = %lld", checkpoint->folder,
              (long long)checkpoint->step, (long long)cfg->schedule.total_steps);
+    RV_CHECK(checkpoint->journal.rows == checkpoint->step, RV_E_DATA,
+             "%s: it counts on %lld rows of the journal at step %lld: they must be as many", checkpoint->folder,
+             (long long)checkpoint->journal.rows, (long long)checkpoint->step);
     return RV_OK;
 }
 
@@ -129,11 +115,7 @@ static rv_status load_units(rv_loop *loop, const rv_checkpoint *checkpoint)
         if (state && role->restored)
             RV_TRY(role->restored(state));
     }
-    if (ctx->world->node_rank == 0) {
-        real_rows real = real_of(loop, checkpoint->tick);
-        RV_TRY(rv_checkpoint_load_unit(checkpoint, "real", show_real, &real));
-    }
-    return RV_OK;
+    return rv_replay_load(ctx, checkpoint->step, checkpoint->journal.hash);
 }
 
 rv_status rv_persist_load(rv_loop *loop)

@@ -7,6 +7,7 @@
 #include "roles/context.h"
 #include "roles/coordinator.h"
 #include "roles/persist.h"
+#include "roles/replay.h"
 #include "roles/tick.h"
 #include "run/checkpoint.h"
 
@@ -31,14 +32,19 @@ rv_status rv_run_find_start(rv_run_plan *plan, bool verify)
     rv_status status = rv_checkpoint_newest(plan->run_dir, &checkpoint);
     plan->first_tick = 0;
     if (status == RV_E_NOINPUT) {
-        rv_info("no checkpoint in %s yet: the run starts from the beginning", plan->run_dir);
         plan->resume = false;
+        if (verify)
+            RV_TRY(rv_replay_check(&plan->cfg, plan->run_dir, NULL));
+        rv_info("no checkpoint in %s yet: the run starts from the beginning, with the rows of its journal",
+                plan->run_dir);
         return RV_OK;
     }
     RV_TRY(status);
     status = rv_persist_check(&checkpoint, &plan->cfg);
     for (int i = 0; verify && status == RV_OK && i < checkpoint.n_units; i++)
         status = rv_checkpoint_verify(&checkpoint, &checkpoint.units[i]);
+    if (verify && status == RV_OK)
+        status = rv_replay_check(&plan->cfg, plan->run_dir, &checkpoint.journal);
     if (status == RV_OK)
         plan->first_tick = checkpoint.tick;
     rv_checkpoint_clear(&checkpoint);
@@ -101,6 +107,7 @@ static rv_status run_loop(rv_world *world, const rv_run_plan *plan, const rv_lay
     RV_TRY_GOTO(announce(world, plan), done);
     name_this_rank(world, layout);
     RV_TRY_GOTO(rv_context_create(&plan->cfg, layout, world, coordinator, plan->run_dir, &ctx), done);
+    RV_TRY_GOTO(rv_replay_open(ctx), done);
     RV_TRY_GOTO(rv_loop_create(ctx, plan->resume, &loop), done);
     RV_TRY_GOTO(rv_loop_run(&loop), done);
     rv_coordinator_conclude(coordinator, plan);

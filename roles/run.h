@@ -20,6 +20,7 @@ rv_status rv_run(rv_world *world, const rv_run_plan *plan);
 
 /** Where a resumed run starts: checks the newest checkpoint's settings and place, loads nothing, sets first_tick. A run
  * that has no checkpoint yet starts from the beginning (resume becomes false).
- * @param[in] verify whether to compare the files with their hashes: a corrupt one is then found before ranks start
+ * @param[in] verify whether to compare the files with their hashes, and to read the journal: what is corrupt is then
+ * found before ranks start
  * @return RV_OK; RV_E_DATA; RV_E_CONFIG */
 rv_status rv_run_find_start(rv_run_plan *plan, bool verify);

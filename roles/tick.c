@@ -4,6 +4,7 @@
 #include "roles/coordinator.h"
 #include "roles/edge.h"
 #include "roles/persist.h"
+#include "roles/replay.h"
 #include "run/stop.h"
 
 /* a stage: who works, and what changes hands after it */
@@ -121,8 +122,7 @@ rv_status rv_loop_create(rv_context *ctx, bool resume, rv_loop *out)
     *out = (rv_loop){.ctx = ctx};
     RV_TRY(create_roles(out));
     RV_TRY(rv_shared_open(ctx->shared));
-    if (resume)
-        RV_TRY(rv_persist_load(out));
+    RV_TRY(resume ? rv_persist_load(out) : rv_replay_load(ctx, 0, NULL));
     for (int s = 0; s < RV_N_ROLES; s++)
         if (stages[s].product == RV_MEMBERS || stages[s].product == RV_POLICY_WEIGHTS)
             RV_TRY(edge(out, &weights, s, s, true));

@@ -1,6 +1,7 @@
 #include "data/journal_reader.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "data/journal_format.h"
 
@@ -268,7 +269,7 @@ static rv_status read_file(const char *path, unsigned char **block, size_t *capa
     RV_CHECK_GOTO(fstat(fd, &st) == 0, RV_E_IO, done, "cannot look at '%s': %s", path, strerror(errno));
     RV_CHECK_GOTO(S_ISREG(st.st_mode) && st.st_size <= RV_JOURNAL_FILE_MAX, RV_E_DATA, done,
                   "'%s' is no segment of a journal: move it away", path);
-    if ((size_t)st.st_size > *capacity) {
+    if (!*block || (size_t)st.st_size > *capacity) {
         rv_mem_free(block);
         *capacity = 0;
         RV_TRY_GOTO(RV_NEW(*block, st.st_size), done);
@@ -470,11 +471,33 @@ static rv_status put_in_order(void *user, const rv_journal_record *r)
 rv_status rv_journal_rows(const char *run_dir, const rv_journal_shape *shape, int64_t n, float *rows)
 {
     rv_journal_info info;
-    ordered_rows o = {n, 0, (size_t)shape->n_envs, (size_t)rv_row_of(shape->n_obs, shape->n_act).width, rows};
+    const rv_row row = rv_row_of(shape->n_obs, shape->n_act);
+    ordered_rows o = {.n = n, .count = (size_t)shape->n_envs, .width = (size_t)row.width};
+    o.rows = rows;
     RV_TRY(rv_journal_read(run_dir, shape, put_in_order, &o, &info));
     rv_journal_info_clear(&info);
     RV_CHECK(o.n_taken == n, RV_E_DATA,
-             "'%s/" RV_JOURNAL_FOLDER "' holds %lld of the run's first %lld real rows: put the folder back from a copy",
+             "'%s/" RV_JOURNAL_FOLDER
+             "' holds %lld of the %lld real rows that the newest checkpoint counts on: put the "
+             "folder back from a copy, or move the checkpoint away to go on from an older one",
              run_dir, (long long)o.n_taken, (long long)n);
+    return RV_OK;
+}
+
+rv_status rv_journal_verify(const char *run_dir, const rv_journal_shape *shape, int64_t n, const char *hash)
+{
+    char actual[RV_HASH_TEXT];
+    float *rows = NULL;
+    size_t n_floats = (size_t)n * (size_t)rv_row_of(shape->n_obs, shape->n_act).width;
+    RV_TRY(RV_NEW(rows, n_floats));
+    rv_status status = rv_journal_rows(run_dir, shape, n, rows);
+    rv_hash_bytes(rows, n_floats * sizeof *rows, actual);
+    rv_mem_free(&rows);
+    RV_TRY(status);
+    RV_CHECK(!hash || strcmp(actual, hash) == 0, RV_E_DATA,
+             "'%s/" RV_JOURNAL_FOLDER
+             "': its first %lld rows have the hash %s, the newest checkpoint says %s: one of the "
+             "two is of another run",
+             run_dir, (long long)n, actual, hash);
     return RV_OK;
 }

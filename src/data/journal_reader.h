@@ -58,6 +58,10 @@ rv_status rv_journal_settle(const char *run_dir, const rv_journal_shape *shape, 
  * @param[out] rows (n, row width) @return RV_OK; RV_E_DATA; what rv_journal_read returns */
 rv_status rv_journal_rows(const char *run_dir, const rv_journal_shape *shape, int64_t n, float *rows);
 
+/** Check that the first n rows are those that a checkpoint counts on.
+ * @param[in] hash XXH3-128 of them in order (RV_HASH_TEXT); NULL: any @return RV_OK; RV_E_DATA; as rv_journal_rows */
+rv_status rv_journal_verify(const char *run_dir, const rv_journal_shape *shape, int64_t n, const char *hash);
+
 /** Read one segment out of memory. name stands for the file in messages. Untrusted bytes are safe.
  * @param[in] bytes (n) at a multiple of 8 @param[out] segment what it holds; shape: what it is of
  * @return RV_OK; RV_E_DATA; what take returns */

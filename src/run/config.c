@@ -63,6 +63,7 @@ const rv_section rv_config_sections[] = {
     {"policy", rv_sac_cfg_fields, offsetof(rv_config, policy), "the learner: soft actor-critic"},
     {"eval", eval_fields, offsetof(rv_config, eval), "measured returns"},
     {"checkpoint", checkpoint_fields, offsetof(rv_config, checkpoint), "saved states of the run"},
+    {"journal", rv_journal_cfg_fields, offsetof(rv_config, journal), "the files that real rows are kept in"},
     {"feed", rv_feed_cfg_fields, offsetof(rv_config, feed), "live metrics"},
     {"layout", layout_fields, offsetof(rv_config, layout), "ranks per role; never changes a result"},
     {"kernels", rv_kernels_cfg_fields, offsetof(rv_config, kernels), "the code that does the arithmetic"},

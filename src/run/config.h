@@ -9,6 +9,7 @@
 #pragma once
 #include "agent/sac.h"
 #include "base/field.h"
+#include "data/journal.h"
 #include "env/env.h"
 #include "env/randomise.h"
 #include "feed/feed.h"
@@ -50,6 +51,7 @@ typedef struct rv_config {
     rv_sac_cfg policy;
     rv_eval_cfg eval;
     rv_checkpoint_cfg checkpoint;
+    rv_journal_cfg journal;
     rv_feed_cfg feed;
     rv_layout_cfg layout;
     rv_kernels_cfg kernels;
@@ -67,7 +69,8 @@ extern const rv_section rv_config_sections[];
 
 /** For people: the fields with RV_FIELD_RUNTIME. */
 #define RV_CONFIG_CHANGEABLE                                                                                           \
-    "schedule.total_steps, checkpoint.*, feed.*, layout.*, kernels.instructions, and env.* but name, count, arguments"
+    "schedule.total_steps, checkpoint.*, journal.*, feed.*, layout.*, kernels.instructions, and env.* but name, "      \
+    "count, arguments"
 
 enum { RV_CONFIG_MAX_BYTES = 1 << 20 };
 

@@ -152,7 +152,7 @@ static void round_trip(void)
     RV_TEST_OK(rv_journal_rows(run, &shape, 24, rows));
     for (int i = 0; i < 24; i++)
         CU_ASSERT_EQUAL(rows[i * WIDTH], number((uint32_t)i % 2, (uint64_t)i / 2, 0));
-    RV_TEST_FAILS(rv_journal_rows(run, &shape, 26, rows), RV_E_DATA, "holds 24 of the run's first 26 real rows");
+    RV_TEST_FAILS(rv_journal_rows(run, &shape, 26, rows), RV_E_DATA, "holds 24 of the 26 real rows");
     RV_TEST_OK(rv_journal_settle(run, &shape, 0, &info, &start));
     CU_ASSERT(start == 4 && info.n_rows == 24);
     rv_journal_info_clear(&info);
