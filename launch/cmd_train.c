@@ -23,7 +23,8 @@ static const char help[] =
     "Trains an agent. -n chooses the number of ranks (processes; a rank is a core): by default all cores of this\n"
     "machine, or the tasks of the Slurm allocation. The same settings and seed give the same bits on any number.\n"
     "Results go to DIR, by default runs/NAME-1, -2, ... Ctrl-C stops after the present tick with a checkpoint.\n"
-    "--resume goes on from the newest checkpoint of RUN. What may change then:\n  " RV_CONFIG_CHANGEABLE "\n"
+    "--resume goes on from the newest checkpoint of RUN. What may change then:\n  " RV_CONFIG_CHANGEABLE_ALL
+    ",\n  " RV_CONFIG_CHANGEABLE_ENV "\n"
     "\n"
     "examples:\n"
     "  reverie train configs/pendulum.yaml\n"

@@ -68,9 +68,9 @@ typedef struct rv_section {
 extern const rv_section rv_config_sections[];
 
 /** For people: the fields with RV_FIELD_RUNTIME. */
-#define RV_CONFIG_CHANGEABLE                                                                                           \
-    "schedule.total_steps, checkpoint.*, journal.*, feed.*, layout.*, kernels.instructions, and env.* but name, "      \
-    "count, arguments"
+#define RV_CONFIG_CHANGEABLE     RV_CONFIG_CHANGEABLE_ALL ", and " RV_CONFIG_CHANGEABLE_ENV
+#define RV_CONFIG_CHANGEABLE_ALL "schedule.total_steps, checkpoint.*, journal.*, feed.*, layout.*, kernels.instructions"
+#define RV_CONFIG_CHANGEABLE_ENV "env.* but name, count, arguments"
 
 enum { RV_CONFIG_MAX_BYTES = 1 << 20 };
 
