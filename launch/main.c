@@ -20,6 +20,7 @@ static const struct {
     {"layout", "show which rank would do what", rv_cmd_layout},
     {"ledger", "show where the time of each rank went", rv_cmd_ledger},
     {"ckpt", "list, verify and compare the checkpoints of runs", rv_cmd_ckpt},
+    {"journal", "show, check and export the real transitions of a run", rv_cmd_journal},
     {"hash", "hash every unit of a run, to compare runs", rv_cmd_hash},
     /* no help: not for people, neither listed nor suggested */
     {"env-child", NULL, rv_cmd_env_child},

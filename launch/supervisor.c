@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CUT_S = 2 };                /* for mpirun to end the ranks after a watchdog has ended one */
+enum { CUT_S = 5 };                /* for mpirun to end the ranks after a watchdog has ended one */
 enum { LOOK_MS = 50, WHAT = 128 }; /* LOOK_MS: how often to see whether ranks are ready to be asked to stop */
 
 static const double longest_pause_s = 60;

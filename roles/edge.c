@@ -1,6 +1,7 @@
 #include "roles/edge.h"
 
 #include "base/clock.h"
+#include "roles/replay.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -166,8 +167,10 @@ rv_status rv_edge_take(rv_context *ctx, rv_product product, const rv_tick *tick)
     for (int s = 0; product == RV_BRANCHES && s < ctx->layout->n_units[RV_POLICY]; s++)
         if (ctx->board.imagined[s])
             rv_imagined_seal(ctx->board.imagined[s]);
-    if (product == RV_REAL)
+    if (product == RV_REAL) {
         RV_TRY(rv_world_node_barrier(ctx->world));
+        rv_replay_hash(ctx, tick->last_step);
+    }
     if (product == RV_MEMBERS && ctx->board.members)
         rv_edge_choose_elites(ctx);
     return RV_OK;

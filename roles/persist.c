@@ -8,26 +8,9 @@
 #include "base/pulse.h"
 #include "roles/coordinator.h"
 #include "roles/regenerate.h"
+#include "roles/replay.h"
 
 #include <string.h>
-
-/* the real buffer is one unit, saved by rank 0 and loaded once on every node */
-typedef struct real_rows {
-    float *rows;
-    int64_t n;
-} real_rows;
-
-static rv_status show_real(void *unit, rv_visit visit, void *user)
-{
-    real_rows *real = unit;
-    return visit(user, "rows", RV_F32, real->n, real->rows);
-}
-
-static real_rows real_of(const rv_loop *loop, int64_t ticks)
-{
-    const rv_context *ctx = loop->ctx;
-    return (real_rows){ctx->board.real, ticks * ctx->cfg->schedule.tick_steps * ctx->row.width};
-}
 
 static const double look_s = 1e-3; /* between two looks at a job */
 
@@ -42,14 +25,16 @@ struct rv_persist {
     int n_units;  /* of this rank that it saves */
     int most;     /* units of the rank that has most */
     int n_all;
-    rv_state_image *images; /* (most) */
-    rv_state_info *infos;   /* (most) every rank sends as many; those it has no unit for stay empty */
-    rv_state_info *all;     /* (most * ranks) on rank 0 */
+    int journal;                /* this rank's, to be synced: the checkpoint counts on its rows; -1: no need */
+    rv_checkpoint_journal real; /* rank 0: what it counts on */
+    rv_state_image *images;     /* (most) */
+    rv_state_info *infos;       /* (most) every rank sends as many; those it has no unit for stay empty */
+    rv_state_info *all;         /* (most * ranks) on rank 0 */
 };
 
 static int count_states(const rv_loop *loop)
 {
-    int n = 1; /* the real buffer */
+    int n = 0;
     for (int s = 0; s < RV_N_ROLES; s++) {
         const rv_role *role = rv_loop_role(s);
         if (loop->roles[role->id] && role->n_states)
@@ -62,7 +47,6 @@ static int count_states(const rv_loop *loop)
 static rv_status take_units(rv_loop *loop, bool all)
 {
     rv_persist *p = loop->persist;
-    const rv_context *ctx = loop->ctx;
     p->n_units = 0;
     for (int s = 0; s < RV_N_ROLES; s++) {
         const rv_role *role = rv_loop_role(s);
@@ -78,10 +62,6 @@ static rv_status take_units(rv_loop *loop, bool all)
                 RV_TRY(rv_state_take(unit.name, unit.show, unit.unit, &p->images[p->n_units++]));
         }
     }
-    if (ctx->world->rank == 0) {
-        real_rows real = real_of(loop, loop->next_tick);
-        RV_TRY(rv_state_take("real", show_real, &real, &p->images[p->n_units++]));
-    }
     return RV_OK;
 }
 
@@ -94,6 +74,7 @@ rv_status rv_persist_create(rv_loop *loop, rv_persist **out)
     RV_TRY(rv_world_max(world, 1, &most));
     RV_TRY(RV_NEW(p, 1));
     p->ctx = loop->ctx;
+    p->journal = -1;
     p->most = (int)most;
     RV_TRY_GOTO(RV_NEW(p->images, most), fail);
     RV_TRY_GOTO(RV_NEW(p->infos, most), fail);
@@ -130,6 +111,7 @@ static rv_status write_units(void *user)
     memset(p->infos, 0, (size_t)p->most * sizeof *p->infos);
     for (int i = 0; i < p->n_units; i++)
         RV_TRY(rv_checkpoint_write_unit(p->ctx->run_dir, p->tick, &p->images[i], &p->infos[i]));
+    RV_TRY(rv_journal_sync_handed(&p->journal));
     return rv_coordinator_sync(p->ctx->coordinator);
 }
 
@@ -138,8 +120,8 @@ static rv_status commit(void *user)
 {
     const rv_persist *p = user;
     const rv_config *cfg = p->ctx->cfg;
-    return rv_checkpoint_commit(p->ctx->run_dir, p->tick, p->tick * cfg->schedule.tick_steps, rv_config_hash(cfg),
-                                p->n_all, p->all, (int)cfg->checkpoint.keep);
+    return rv_checkpoint_commit(p->ctx->run_dir, p->tick, p->real.rows, rv_config_hash(cfg), &p->real, p->n_all, p->all,
+                                (int)cfg->checkpoint.keep);
 }
 
 rv_status rv_persist_save(rv_loop *loop)
@@ -161,6 +143,10 @@ rv_status rv_persist_save(rv_loop *loop)
     if (is_there)
         return RV_OK;
     p->tick = loop->next_tick;
+    if (ctx->journal)
+        RV_TRY(rv_journal_hand_out(ctx->journal, &p->journal));
+    if (ctx->world->rank == 0)
+        RV_TRY(rv_replay_mark(ctx, p->tick * ctx->cfg->schedule.tick_steps, &p->real));
     RV_TRY(take_units(loop, false));
     RV_TRY(rv_job_start(write_units, p, &p->job));
     p->phase = WRITING;
@@ -223,6 +209,9 @@ rv_status rv_persist_check(const rv_checkpoint *checkpoint, const rv_config *cfg
                  checkpoint->step <= cfg->schedule.total_steps,
              RV_E_CONFIG, "%s: the checkpoint is at step %lld, beyond schedule.total_steps = %lld", checkpoint->folder,
              (long long)checkpoint->step, (long long)cfg->schedule.total_steps);
+    RV_CHECK(checkpoint->journal.rows == checkpoint->step, RV_E_DATA,
+             "%s: it counts on %lld rows of the journal at step %lld: they must be as many", checkpoint->folder,
+             (long long)checkpoint->journal.rows, (long long)checkpoint->step);
     return RV_OK;
 }
 
@@ -242,11 +231,7 @@ static rv_status load_units(rv_loop *loop, const rv_checkpoint *checkpoint)
         if (state && role->restored)
             RV_TRY(role->restored(state));
     }
-    if (ctx->world->node_rank == 0) {
-        real_rows real = real_of(loop, checkpoint->tick);
-        RV_TRY(rv_checkpoint_load_unit(checkpoint, "real", show_real, &real));
-    }
-    return RV_OK;
+    return rv_replay_load(ctx, checkpoint->step, checkpoint->journal.hash);
 }
 
 rv_status rv_persist_load(rv_loop *loop, int64_t tick)

@@ -10,6 +10,7 @@
 #include "roles/coordinator.h"
 #include "roles/guard.h"
 #include "roles/persist.h"
+#include "roles/replay.h"
 #include "roles/tick.h"
 #include "roles/watchdog.h"
 #include "run/checkpoint.h"
@@ -36,13 +37,17 @@ rv_status rv_run_find_start(rv_run_plan *plan, bool is_loud)
     plan->first_tick = 0;
     RV_TRY(rv_guard_last(plan->run_dir, &plan->rolled_back));
     if (status == RV_E_NOINPUT) {
-        if (is_loud)
-            rv_info("no checkpoint in %s yet: the run starts from the beginning", plan->run_dir);
         plan->resume = false;
+        RV_TRY(rv_replay_check(&plan->cfg, plan->run_dir, NULL));
+        if (is_loud)
+            rv_info("no checkpoint in %s yet: the run starts from the beginning, with the rows of its journal",
+                    plan->run_dir);
         return RV_OK;
     }
     RV_TRY(status);
     status = rv_persist_check(&checkpoint, &plan->cfg);
+    if (status == RV_OK)
+        status = rv_replay_check(&plan->cfg, plan->run_dir, &checkpoint.journal);
     if (status == RV_OK)
         plan->first_tick = checkpoint.tick;
     rv_checkpoint_clear(&checkpoint);
@@ -116,6 +121,7 @@ static rv_status run_loop(rv_world *world, const rv_run_plan *plan, const rv_lay
     RV_TRY_GOTO(announce(world, plan), done);
     name_this_rank(world, layout);
     RV_TRY_GOTO(rv_context_create(&plan->cfg, layout, world, coordinator, plan->run_dir, &ctx), done);
+    RV_TRY_GOTO(rv_replay_open(ctx), done);
     RV_TRY_GOTO(rv_loop_create(ctx, plan->resume ? plan->first_tick : -1, &loop), done);
     RV_TRY_GOTO(rv_loop_run(&loop), done);
     rv_coordinator_conclude(coordinator, plan);

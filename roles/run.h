@@ -21,9 +21,9 @@ typedef struct rv_run_plan {
  * @return RV_OK; RV_E_STOPPED, on all ranks alike */
 rv_status rv_run(rv_world *world, const rv_run_plan *plan);
 
-/** Where a resumed run starts: finds the newest good checkpoint, checks its settings and place, loads nothing, sets
- * first_tick. Rank 0 does this for all, so that all load the same one. A run that has no checkpoint yet starts from the
- * beginning (resume becomes false); one whose checkpoints are all bad does not.
+/** Where a resumed run starts: finds the newest good checkpoint, checks its settings, its place and the journal, loads
+ * nothing, sets first_tick. Rank 0 does this for all, so that all load the same one. A run that has no checkpoint yet
+ * starts from the beginning (resume becomes false); one whose checkpoints are all bad does not.
  * @param[in] is_loud say which checkpoints are bad, and that there is none
  * @return RV_OK; RV_E_DATA; RV_E_CONFIG */
 rv_status rv_run_find_start(rv_run_plan *plan, bool is_loud);

@@ -5,6 +5,7 @@
 #include "roles/coordinator.h"
 #include "roles/edge.h"
 #include "roles/persist.h"
+#include "roles/replay.h"
 
 /* a stage: who works, and what changes hands after it */
 static const struct {
@@ -126,8 +127,7 @@ rv_status rv_loop_create(rv_context *ctx, int64_t resume_tick, rv_loop *out)
     *out = (rv_loop){.ctx = ctx};
     RV_TRY(create_roles(out));
     RV_TRY(rv_shared_open(ctx->shared));
-    if (resume_tick >= 0)
-        RV_TRY(rv_persist_load(out, resume_tick));
+    RV_TRY(resume_tick >= 0 ? rv_persist_load(out, resume_tick) : rv_replay_load(ctx, 0, NULL));
     RV_TRY(rv_persist_create(out, &out->persist));
     for (int s = 0; s < RV_N_ROLES; s++)
         if (stages[s].product == RV_MEMBERS || stages[s].product == RV_POLICY_WEIGHTS)

@@ -218,8 +218,9 @@ static rv_status make_manifest(const rv_checkpoint *c, json_t **out)
     char config_hash[17];
     char hash[RV_HASH_TEXT];
     snprintf(config_hash, sizeof config_hash, "%016llx", (unsigned long long)c->config_hash);
-    json_t *root = json_pack("{s:s, s:i, s:I, s:I, s:s, s:[]}", "format", FORMAT, "version", VERSION, "tick",
-                             (json_int_t)c->tick, "step", (json_int_t)c->step, "config_hash", config_hash, "units");
+    json_t *root = json_pack("{s:s, s:i, s:I, s:I, s:s, s:{s:I, s:s}, s:[]}", "format", FORMAT, "version", VERSION,
+                             "tick", (json_int_t)c->tick, "step", (json_int_t)c->step, "config_hash", config_hash,
+                             "journal", "rows", (json_int_t)c->journal.rows, "hash", c->journal.hash, "units");
     for (int i = 0; i < c->n_units; i++) {
         const rv_state_info *u = &c->units[i];
         json_t *row = json_pack("{s:s, s:I, s:s}", "name", u->name, "bytes", (json_int_t)u->bytes, "hash", u->hash);
@@ -347,12 +348,12 @@ static rv_status commit_folder(const char *run_dir, const rv_checkpoint *c)
     return rv_folder_sync(checkpoints);
 }
 
-rv_status rv_checkpoint_commit(const char *run_dir, int64_t tick, int64_t step, uint64_t config_hash, int n,
-                               const rv_state_info *infos, int keep)
+rv_status rv_checkpoint_commit(const char *run_dir, int64_t tick, int64_t step, uint64_t config_hash,
+                               const rv_checkpoint_journal *journal, int n, const rv_state_info *infos, int keep)
 {
     RV_CHECK(n >= 0 && n <= RV_CHECKPOINT_UNITS && keep >= 2 && step >= 0, RV_E_INTERNAL,
              "a checkpoint of %d units at step %lld, keeping %d", n, (long long)step, keep);
-    rv_checkpoint c = {.tick = tick, .step = step, .config_hash = config_hash, .n_units = n};
+    rv_checkpoint c = {.tick = tick, .step = step, .config_hash = config_hash, .journal = *journal, .n_units = n};
     RV_TRY(RV_NEW(c.units, n));
     if (n > 0)
         memcpy(c.units, infos, (size_t)n * sizeof *infos);
@@ -426,6 +427,22 @@ static rv_status check_hash(const char *name, json_t *root)
     return RV_OK;
 }
 
+static rv_status parse_journal(const char *name, const json_t *journal, rv_checkpoint_journal *out)
+{
+    const char *hash = NULL;
+    RV_CHECK(
+        journal, RV_E_DATA,
+        "%s: it has no 'journal': it is from before real rows were kept in one; go on with the program that made it",
+        name);
+    RV_TRY(rv_json_int(name, journal, "rows", &out->rows));
+    RV_TRY(rv_json_text(name, journal, "hash", &hash));
+    RV_CHECK(json_object_size(journal) == 2 && out->rows >= 0 && is_hex(hash, RV_HASH_TEXT - 1), RV_E_DATA,
+             "%s: 'journal' must have the keys rows and hash, a number of rows and %d hexadecimal digits", name,
+             RV_HASH_TEXT - 1);
+    snprintf(out->hash, sizeof out->hash, "%s", hash);
+    return RV_OK;
+}
+
 static rv_status parse_root(const char *name, const json_t *root, rv_checkpoint *c)
 {
     const char *format = NULL;
@@ -441,7 +458,8 @@ static rv_status parse_root(const char *name, const json_t *root, rv_checkpoint 
     RV_TRY(rv_json_text(name, root, "config_hash", &config_hash));
     RV_CHECK(is_hex(config_hash, 16), RV_E_DATA, "%s: 'config_hash' is not 16 hexadecimal digits", name);
     c->config_hash = strtoull(config_hash, NULL, 16);
-    RV_CHECK(json_object_size(root) == 7, RV_E_DATA, "%s: it has unknown keys, or lacks one", name);
+    RV_TRY(parse_journal(name, json_object_get(root, "journal"), &c->journal));
+    RV_CHECK(json_object_size(root) == 8, RV_E_DATA, "%s: it has unknown keys, or lacks one", name);
     RV_TRY(parse_units(name, json_object_get(root, "units"), c));
     return RV_OK;
 }

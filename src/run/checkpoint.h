@@ -16,7 +16,9 @@
  * to tick_00000020.bad-1, -2, ...
  *
  * manifest = { "format": "reverie checkpoint", "version": 1, "tick": 20, "step": 5000,
- *              "config_hash": "9f3a0c5b7d1e2f48", "units": [ { "name": "env_0", "bytes": 1234, "hash": "..." }, ... ],
+ *              "config_hash": "9f3a0c5b7d1e2f48",
+ *              "journal": { "rows": 5000, "hash": XXH3-128 of the run's first 5000 real rows },
+ *              "units": [ { "name": "env_0", "bytes": 1234, "hash": "..." }, ... ],
  *              "hash": XXH3-128 of this object without "hash", printed without blanks }
  */
 #pragma once
@@ -25,12 +27,19 @@
 
 enum { RV_CHECKPOINT_UNITS = 65536, RV_CHECKPOINT_MANIFEST_MAX = 16 << 20 /* bytes */ };
 
+/** The real rows that a checkpoint counts on; they are in the journal (data/journal.h). */
+typedef struct rv_checkpoint_journal {
+    int64_t rows;
+    char hash[RV_HASH_TEXT]; /* of them in order: by step, then environment */
+} rv_checkpoint_journal;
+
 /** A committed checkpoint. */
 typedef struct rv_checkpoint {
     char folder[RV_PATH]; /* RUN/checkpoints/tick_00000020 */
     int64_t tick;         /* ticks done; the run goes on with the tick of this number */
     int64_t step;         /* real steps done by then */
     uint64_t config_hash; /* rv_config_hash of the run */
+    rv_checkpoint_journal journal;
     int n_units;
     rv_state_info *units; /* (n_units), env_2 before env_10; owned */
 } rv_checkpoint;
@@ -67,8 +76,8 @@ rv_status rv_checkpoint_save_unit(const char *run_dir, int64_t tick, const char 
  * @param[in] infos (n), all units; keep >= 2
  * @return RV_OK; RV_E_EXISTS (a good one is there); RV_E_IO; RV_E_INTERNAL (a unit twice, a file that is missing or of
  * another size) */
-rv_status rv_checkpoint_commit(const char *run_dir, int64_t tick, int64_t step, uint64_t config_hash, int n,
-                               const rv_state_info *infos, int keep);
+rv_status rv_checkpoint_commit(const char *run_dir, int64_t tick, int64_t step, uint64_t config_hash,
+                               const rv_checkpoint_journal *journal, int n, const rv_state_info *infos, int keep);
 
 /** The newest good checkpoint of a run, all of it verified.
  * @param[in] is_loud warn of each newer one that is bad, and say where the run goes on

@@ -103,6 +103,7 @@ const rv_section rv_config_sections[] = {
     {"policy", rv_sac_cfg_fields, offsetof(rv_config, policy), "the learner: soft actor-critic"},
     {"eval", eval_fields, offsetof(rv_config, eval), "measured returns"},
     {"checkpoint", checkpoint_fields, offsetof(rv_config, checkpoint), "saved states of the run"},
+    {"journal", rv_journal_cfg_fields, offsetof(rv_config, journal), "the files that real rows are kept in"},
     {"watchdog", watchdog_fields, offsetof(rv_config, watchdog), "a run that hangs ends, and says why"},
     {"guard", guard_fields, offsetof(rv_config, guard), "numbers that are not finite"},
     {"disk", disk_fields, offsetof(rv_config, disk), "a disk that is full"},

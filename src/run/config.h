@@ -9,6 +9,7 @@
 #pragma once
 #include "agent/sac.h"
 #include "base/field.h"
+#include "data/journal.h"
 #include "env/env.h"
 #include "env/randomise.h"
 #include "feed/feed.h"
@@ -75,6 +76,7 @@ typedef struct rv_config {
     rv_sac_cfg policy;
     rv_eval_cfg eval;
     rv_checkpoint_cfg checkpoint;
+    rv_journal_cfg journal;
     rv_watchdog_cfg watchdog;
     rv_guard_cfg guard;
     rv_disk_cfg disk;
@@ -95,9 +97,10 @@ typedef struct rv_section {
 extern const rv_section rv_config_sections[];
 
 /** For people: the fields with RV_FIELD_RUNTIME. */
-#define RV_CONFIG_CHANGEABLE_SECTIONS "checkpoint.*, supervisor.*, watchdog.*, guard.*, disk.*, feed.*, layout.*"
-#define RV_CONFIG_CHANGEABLE_KEYS     "schedule.total_steps, kernels.instructions, and env.* but name, count, arguments"
-#define RV_CONFIG_CHANGEABLE          RV_CONFIG_CHANGEABLE_SECTIONS ", " RV_CONFIG_CHANGEABLE_KEYS
+#define RV_CONFIG_CHANGEABLE_SECTIONS                                                                                  \
+    "checkpoint.*, journal.*, supervisor.*, watchdog.*, guard.*, disk.*, feed.*, layout.*"
+#define RV_CONFIG_CHANGEABLE_KEYS "schedule.total_steps, kernels.instructions, and env.* but name, count, arguments"
+#define RV_CONFIG_CHANGEABLE      RV_CONFIG_CHANGEABLE_SECTIONS ", " RV_CONFIG_CHANGEABLE_KEYS
 
 enum { RV_CONFIG_MAX_BYTES = 1 << 20 };
 

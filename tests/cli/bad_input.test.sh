@@ -123,8 +123,6 @@ spoilt() { # TEXT
 }
 spoil damage learner.safetensors
 spoilt "learner.safetensors' has the hash"
-spoil damage real.safetensors
-spoilt "real.safetensors' has the hash"
 spoil truncate -s 100 manifest.json
 spoilt "manifest.json:"
 spoil rm manifest.json
@@ -157,6 +155,27 @@ grep -q "going on from the older one of tick 20, step 1000" log/err || fail "res
 "$REVERIE" ckpt ls made/run | grep -q "tick_00000032.bad-1 .*BAD" || fail "ckpt ls: no bad one"
 "$REVERIE" ckpt diff made/run >log/out 2>log/err && fail "ckpt diff: two ticks are equal"
 "$REVERIE" ckpt diff made/run made/run >log/out || fail "ckpt diff: a run differs from itself"
+
+echo "-- corrupt journals"
+segment=$(cd made/good && echo journal/*.seg)
+# spoilt_journal TEXT
+spoilt_journal() {
+    check_train 65 "$1" --resume made/run $longer
+    reverie 65 "$1" hash made/run
+    reverie 65 "$1" journal made/run --verify
+}
+spoil damage "../../$segment"
+spoilt_journal "$segment:"
+spoil rm "../../$segment"
+check_train 65 "holds 0 of the 800 real rows" --resume made/run $longer
+reverie 65 "holds 0 of the 800 real rows" hash made/run
+spoil truncate -s -100 "../../$segment" # a tail like that of a kill, but a checkpoint has counted on it
+check_train 65 "holds 798 of the 800 real rows" --resume made/run $longer
+reverie 65 "holds 798 of the 800 real rows" journal made/run --verify
+spoil touch ../../journal/notes
+spoilt_journal "notes' is no segment of a journal"
+spoil sed -i '/"journal": {/,/}/d' manifest.json
+spoilt "it has no 'journal'"
 rm -rf made/run
 mv made/good made/run
 
@@ -173,7 +192,7 @@ reverie 64 "config: unknown option '--jso'; did you mean '--json'?" config show 
 reverie 66 "cannot open 'missing.yaml'" config check missing.yaml
 reverie 78 "unknown key 'policy.tua'; did you mean 'policy.tau'?" config explain policy.tua
 reverie 78 "unknown key 'plicy'; did you mean 'policy'?" config explain plicy
-for command in eval hash watch plot ledger; do
+for command in eval hash watch plot ledger journal; do
     reverie 64 "$command: unknown option '--hlep'; did you mean '--help'?" $command made/run --hlep
     reverie 64 "$command: expected RUN" $command
     reverie 66 "'missing'" $command missing
@@ -183,6 +202,8 @@ reverie 64 "eval: --seed: expected a whole number" eval made/run --seed x
 reverie 64 "eval: --seed needs a value" eval made/run --seed
 reverie 64 "eval: one word too many: 'b'" eval made/run b
 reverie 64 "hash: --json takes no value" hash made/run --json=yes
+reverie 64 "journal: --export needs a value" journal made/run --export
+reverie 74 "cannot create '/nowhere/rows" journal made/run --export /nowhere/rows
 reverie 64 "plot: --out must end in .png or .svg" plot made/run --out curve.pdf
 reverie 64 "has no column 'model/loss'" plot made/run --metric model/loss
 reverie 64 "watch: unknown role 'evalutor'; did you mean 'evaluator'?" watch made/run --role evalutor

@@ -63,7 +63,8 @@ static inline rv_status scene_save(int64_t tick)
             rows[k] = scene_value(tick, i, k);
         RV_TRY(rv_checkpoint_save_unit(scene_run, tick, name, scene_show, &u, &infos[i]));
     }
-    return rv_checkpoint_commit(scene_run, tick, tick * 50, 7, SCENE_UNITS, infos, 2);
+    const rv_checkpoint_journal journal = {.rows = tick * 50, .hash = "00112233445566778899aabbccddeeff"};
+    return rv_checkpoint_commit(scene_run, tick, tick * 50, 7, &journal, SCENE_UNITS, infos, 2);
 }
 
 /* does a checkpoint that was found hold exactly what its tick says? */

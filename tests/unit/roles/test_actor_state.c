@@ -32,13 +32,17 @@ static void every_field(void)
         FIELD_AS(spec, FIELD_GIVEN),          FIELD_AS(env_state, FIELD_SCRATCH),
         FIELD_AS(act, FIELD_SCRATCH),         FIELD_AS(rows, FIELD_SCRATCH),
         FIELD_AS(n_rows, FIELD_SCRATCH),      FIELD_AS(ended, FIELD_SCRATCH), /* within a tick */
+        FIELD_AS(is_open, FIELD_NESTED),                                      /* below */
+        FIELD_AS(is_replayed, FIELD_SCRATCH), FIELD_AS(record, FIELD_SCRATCH),
         FIELD_AS(begun, FIELD_SCRATCH),       FIELD_AS(n_cut, FIELD_SCRATCH), /* within a tick */
     };
     enum { N = sizeof rows / sizeof *rows };
     fields_check("roles/actor.c", "env_unit", rows, N);
     a.episode = 0x123456789abcdef;
+    a.is_open = true;
     fields_round_trip(rows, N, show_env, &a, &b);
     CU_ASSERT_EQUAL(b.episode, a.episode);
+    CU_ASSERT_EQUAL(b.is_open, a.is_open);
     actor role = {.n_units = 1, .units = &b};
     RV_TEST_OK(actor_restored(&role));
     size_t n = rv_env_state_size(a.env);

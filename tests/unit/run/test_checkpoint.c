@@ -30,6 +30,8 @@ static counter counter_of(int64_t count)
     return (counter){.count = count, .row = {1, 2, 3, (float)count}};
 }
 
+static const rv_checkpoint_journal journal = {5000, "0123456789abcdef0123456789abcdef"};
+
 /* two units, saved in the order 10, 2 */
 static rv_status save(int64_t tick, int keep)
 {
@@ -39,7 +41,7 @@ static rv_status save(int64_t tick, int keep)
     RV_TRY(rv_checkpoint_begin(run, tick));
     RV_TRY(rv_checkpoint_save_unit(run, tick, "env_10", show, &ten, &infos[0]));
     RV_TRY(rv_checkpoint_save_unit(run, tick, "env_2", show, &two, &infos[1]));
-    return rv_checkpoint_commit(run, tick, 250 * tick, 0xfedcba9876543210u, 2, infos, keep);
+    return rv_checkpoint_commit(run, tick, 250 * tick, 0xfedcba9876543210u, &journal, 2, infos, keep);
 }
 
 static void in_run(const char *name, char out[RV_PATH])
@@ -63,6 +65,8 @@ static void round_trip(void)
     CU_ASSERT_EQUAL(c.tick, 20);
     CU_ASSERT_EQUAL(c.step, 5000);
     CU_ASSERT_EQUAL(c.config_hash, 0xfedcba9876543210u);
+    CU_ASSERT_EQUAL(c.journal.rows, 5000);
+    CU_ASSERT_STRING_EQUAL(c.journal.hash, journal.hash);
     CU_ASSERT_EQUAL_FATAL(c.n_units, 2);
     CU_ASSERT_STRING_EQUAL(c.units[0].name, "env_2"); /* by number, whoever saved first */
     CU_ASSERT_STRING_EQUAL(c.units[1].name, "env_10");
@@ -121,11 +125,11 @@ static void all_or_nothing(void)
     RV_TEST_OK(rv_checkpoint_save_unit(run, 2, "a", show, &one, &infos[0]));
     RV_TEST_OK(rv_checkpoint_save_unit(run, 2, "b", show, &one, &infos[1]));
     infos[2] = infos[0];
-    RV_TEST_FAILS(rv_checkpoint_commit(run, 2, 2, 0, 3, infos, 2), RV_E_INTERNAL, "a was saved twice");
+    RV_TEST_FAILS(rv_checkpoint_commit(run, 2, 2, 0, &journal, 3, infos, 2), RV_E_INTERNAL, "a was saved twice");
     snprintf(infos[2].name, sizeof infos[2].name, "missing");
-    RV_TEST_FAILS(rv_checkpoint_commit(run, 2, 2, 0, 3, infos, 2), RV_E_INTERNAL, "missing.safetensors");
+    RV_TEST_FAILS(rv_checkpoint_commit(run, 2, 2, 0, &journal, 3, infos, 2), RV_E_INTERNAL, "missing.safetensors");
     infos[1].bytes++;
-    RV_TEST_FAILS(rv_checkpoint_commit(run, 2, 2, 0, 2, infos, 2), RV_E_INTERNAL, "the manifest says");
+    RV_TEST_FAILS(rv_checkpoint_commit(run, 2, 2, 0, &journal, 2, infos, 2), RV_E_INTERNAL, "the manifest says");
     RV_TEST_FAILS(rv_checkpoint_save_unit(run, 2, "../x", show, &one, &infos[1]), RV_E_INTERNAL, "is not a name");
     RV_TEST_FAILS(rv_checkpoint_save_unit(run, 2, ".x", show, &one, &infos[1]), RV_E_INTERNAL, "is not a name");
     RV_TEST_OK(rv_checkpoint_newest(run, false, &c)); /* what failed has touched nothing */
@@ -317,6 +321,10 @@ static void printing(void)
     CU_ASSERT_EQUAL(rv_mem_blocks(), 0);
 }
 
+#define HEAD                                                                                                           \
+    "{\"format\":\"reverie "                                                                                           \
+    "checkpoint\",\"version\":1,\"tick\":1,\"step\":1,\"config_hash\":\"0123456789abcdef\",\"hash\":\"x\""
+
 static void manifests(void)
 {
     static const struct {
@@ -328,6 +336,11 @@ static void manifests(void)
         {"{\"format\":\"reverie checkpoint\",\"version\":1,\"version\":1}", "duplicate"},
         {"{\"format\":\"reverie checkpoint\",\"version\":1,\"tick\":-1}", "'tick'"},
         {"{\"format\":\"reverie checkpoint\",\"version\":1,\"tick\":1.5}", "'tick'"},
+        {HEAD "}", "it has no 'journal': it is from before real rows were kept in one"},
+        {HEAD ",\"journal\":{\"rows\":-1,\"hash\":\"\"}}", "'rows'"},
+        {HEAD ",\"journal\":{\"rows\":1,\"hash\":\"x\"}}", "'journal' must have the keys rows and hash"},
+        {HEAD ",\"journal\":{\"rows\":1,\"hash\":\"0123456789abcdef0123456789abcdef\",\"x\":1}}",
+         "'journal' must have"},
     };
     rv_checkpoint c;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
