@@ -1,5 +1,6 @@
 #include "data/journal.h"
 
+#include "base/disk.h"
 #include "base/memory.h"
 #include "data/journal_format.h"
 
@@ -192,7 +193,7 @@ rv_status rv_journal_write(rv_journal *j)
     j->is_dirty = true;
     for (size_t done = 0; done < n;) {
         ssize_t put = write(j->fd, j->batch + done, n - done);
-        if (put < 0 && errno == EINTR)
+        if (put < 0 && (errno == EINTR || rv_disk_retry(j->path, errno)))
             continue;
         if (put <= 0)
             return give_up(j, done, put < 0 ? errno : ENOSPC);
