@@ -67,7 +67,7 @@ rv_status rv_trial_config(const rv_config *cfg, rv_config *out)
                                                  shards > MOST_BLOCKS ? shards : MOST_BLOCKS);
     t.eval.episodes = 1;
     t.eval.every_steps = round_up(t.schedule.warmup_steps / EVALUATIONS, steps);
-    t.checkpoint = (rv_checkpoint_cfg){.every_ticks = 0, .keep = 1};
+    t.checkpoint = (rv_checkpoint_cfg){.every_ticks = 0, .keep = 2};
     t.layout = (rv_layout_cfg){.actor_ranks = 0};
     snprintf(t.feed.publish, sizeof t.feed.publish, "off");
     RV_TRY(rv_config_check(&t));

@@ -61,3 +61,12 @@ rv_status rv_disk_write(int fd, const char *path, const void *bytes, size_t n)
     }
     return RV_OK;
 }
+
+int rv_disk_sync(int fd)
+{
+    int failed = 0;
+    do
+        failed = fsync(fd);
+    while (failed != 0 && errno == EINTR);
+    return failed;
+}

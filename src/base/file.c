@@ -21,15 +21,6 @@ static int open_again(const char *path, int flags)
     }
 }
 
-static int sync_again(int fd)
-{
-    for (;;) {
-        int code = fsync(fd);
-        if (code == 0 || errno != EINTR)
-            return code;
-    }
-}
-
 rv_status rv_path_join(const char *folder, const char *name, char out[RV_PATH])
 {
     int n = snprintf(out, RV_PATH, "%s/%s", folder, name);
@@ -137,7 +128,7 @@ rv_status rv_folder_sync(const char *path)
 {
     int fd = open_again(path, O_RDONLY | O_DIRECTORY);
     RV_CHECK(fd >= 0, RV_E_IO, "cannot open folder '%s': %s", path, strerror(errno));
-    int failed = sync_again(fd) != 0 && errno != EINVAL; /* some file systems cannot sync a folder */
+    int failed = rv_disk_sync(fd) != 0 && errno != EINVAL; /* some file systems cannot sync a folder */
     int why = errno;
     close(fd);
     RV_CHECK(!failed, RV_E_IO, "cannot sync folder '%s': %s", path, strerror(why));
@@ -153,7 +144,7 @@ rv_status rv_file_put(const char *path, const void *bytes, size_t n)
     while (fd < 0 && rv_disk_retry(path, errno));
     RV_CHECK(fd >= 0, RV_E_IO, "cannot create '%s': %s", path, strerror(errno));
     RV_TRY_GOTO(rv_disk_write(fd, path, bytes, n), fail);
-    RV_CHECK_GOTO(sync_again(fd) == 0, RV_E_IO, fail, "cannot sync '%s': %s", path, strerror(errno));
+    RV_CHECK_GOTO(rv_disk_sync(fd) == 0, RV_E_IO, fail, "cannot sync '%s': %s", path, strerror(errno));
     close(fd);
     return RV_OK;
 fail:

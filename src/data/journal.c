@@ -42,12 +42,8 @@ static rv_status write_head(int fd, const rv_journal *j, const char *path)
                             .config_hash = j->shape.config_hash};
     memcpy(head.magic, RV_JOURNAL_MAGIC, sizeof head.magic);
     head.crc = rv_journal_head_crc(&head);
-    ssize_t put = 0;
-    do
-        put = write(fd, &head, sizeof head);
-    while (put < 0 && errno == EINTR);
-    RV_CHECK(put == (ssize_t)sizeof head, RV_E_IO, "cannot write '%s': %s", path, strerror(put < 0 ? errno : ENOSPC));
-    RV_CHECK(fsync(fd) == 0, RV_E_IO, "cannot sync '%s': %s", path, strerror(errno));
+    RV_TRY(rv_disk_write(fd, path, &head, sizeof head));
+    RV_CHECK(rv_disk_sync(fd) == 0, RV_E_IO, "cannot sync '%s': %s", path, strerror(errno));
     return RV_OK;
 }
 
@@ -208,15 +204,6 @@ rv_status rv_journal_commit(rv_journal *j)
     return j->durability == RV_DURABLE_POWER ? rv_journal_sync(j) : RV_OK;
 }
 
-static int sync_again(int fd)
-{
-    int failed = 0;
-    do
-        failed = fdatasync(fd);
-    while (failed != 0 && errno == EINTR);
-    return failed;
-}
-
 rv_status rv_journal_hand_out(const rv_journal *j, int *out)
 {
     *out = -1;
@@ -234,7 +221,7 @@ rv_status rv_journal_sync_handed(int *at)
     *at = -1;
     if (fd < 0)
         return RV_OK;
-    int failed = sync_again(fd);
+    int failed = rv_disk_sync(fd);
     int why = errno;
     close(fd);
     RV_CHECK(!failed, RV_E_IO, "cannot sync a segment of the journal: %s", strerror(why));
@@ -246,7 +233,7 @@ rv_status rv_journal_sync(rv_journal *j)
     if (!j->is_dirty)
         return RV_OK;
     RV_CHECK(j->fd >= 0, RV_E_IO, "'%s' takes no more rows since an error", j->path);
-    if (sync_again(j->fd) != 0) {
+    if (rv_disk_sync(j->fd) != 0) {
         int why = errno;
         close_part(j); /* another sync would succeed, and what is lost would stay so */
         return rv_raise(RV_E_IO, "cannot sync '%s': %s", j->path, strerror(why));

@@ -1,6 +1,7 @@
 #include "data/journal_reader.h"
 
 #include "base/clock.h"
+#include "base/disk.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "data/journal_format.h"
@@ -399,9 +400,12 @@ static rv_status settle_segment(const rv_journal_info *info, const rv_journal_se
     RV_TRY(rv_journal_segment_path(info, s, path));
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     RV_CHECK(fd >= 0, RV_E_IO, "cannot open '%s': %s", path, strerror(errno));
-    RV_CHECK_GOTO(s->torn == 0 || ftruncate(fd, s->bytes) == 0, RV_E_IO, done, "cannot cut '%s': %s", path,
-                  strerror(errno));
-    RV_CHECK_GOTO(fsync(fd) == 0, RV_E_IO, done, "cannot sync '%s': %s", path, strerror(errno));
+    int failed = 0;
+    do
+        failed = s->torn > 0 && ftruncate(fd, s->bytes) != 0;
+    while (failed && errno == EINTR);
+    RV_CHECK_GOTO(!failed, RV_E_IO, done, "cannot cut '%s': %s", path, strerror(errno));
+    RV_CHECK_GOTO(rv_disk_sync(fd) == 0, RV_E_IO, done, "cannot sync '%s': %s", path, strerror(errno));
 done:
     close(fd);
     return status;

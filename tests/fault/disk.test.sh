@@ -52,8 +52,10 @@ ENOSPC run.json 1 No space left on device
 TABLE
 
 # ---- writes that are cut short are gone on with ----
+i=0
 for where in metrics.jsonl progress.csv checkpoints; do
-    run=short-${where%%[._]*}
+    i=$((i + 1))
+    run=short-$i
     LD_PRELOAD=$shim DISK_FAULT="SHORT $where 1" "$REVERIE" train "$tiny" "${settings[@]}" -n 2 --run-dir "$work/$run" \
         >"$run.log" 2>&1 || fail "$run: $(cat "$run.log")"
     hash_of "$run"

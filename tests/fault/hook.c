@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *const fault_names[FAULT_N_CALLS] = {"open",   "write", "fsync", "rename", "mkdir",
-                                                "unlink", "rmdir", "read",  "malloc"};
+const char *const fault_names[FAULT_N_CALLS] = {"open",   "write", "fsync", "rename", "ftruncate",
+                                                "mkdir",  "unlink", "rmdir", "read",   "malloc"};
 
 static struct {
     bool is_armed;
@@ -133,6 +133,8 @@ int __wrap_fsync(int fd);
 int __wrap_fdatasync(int fd);
 int __real_rename(const char *from, const char *to);
 int __wrap_rename(const char *from, const char *to);
+int __real_ftruncate(int fd, off_t n);
+int __wrap_ftruncate(int fd, off_t n);
 int __real_mkdir(const char *path, mode_t mode);
 int __wrap_mkdir(const char *path, mode_t mode);
 int __real_unlink(const char *path);
@@ -206,6 +208,15 @@ int __wrap_rename(const char *from, const char *to)
     int code = __real_rename(from, to);
     if (code == 0)
         write_down(FAULT_OP_RENAME, from, to, NULL, 0);
+    done();
+    return code;
+}
+
+int __wrap_ftruncate(int fd, off_t n)
+{
+    if (fails(FAULT_TRUNCATE))
+        return -1;
+    int code = __real_ftruncate(fd, n);
     done();
     return code;
 }

@@ -14,6 +14,7 @@ typedef enum fault_call {
     FAULT_WRITE,
     FAULT_FSYNC, /* and fdatasync */
     FAULT_RENAME,
+    FAULT_TRUNCATE, /* ftruncate */
     FAULT_MKDIR,
     FAULT_UNLINK,
     FAULT_RMDIR,

@@ -9,7 +9,7 @@
 plugins=$BUILD/tests/plugins
 RANDOM=${SEED:-1}
 # SEED=N: other places
-settings=(schedule.total_steps=2000 rollout.max_disagreement=0 schedule.updates_per_step=2)
+settings=(supervisor.restarts=0 schedule.total_steps=2000 rollout.max_disagreement=0 schedule.updates_per_step=2)
 
 hash_of() { # RUN
     "$REVERIE" hash "$1" >"$1.hash" || fail "hash of $1"

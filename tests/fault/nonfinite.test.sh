@@ -73,7 +73,7 @@ TABLE
 while read -r what budget text; do
     run=accident-$what
     code=0
-    SPOIL=$what "$spoilt" train "$tiny" "${settings[@]}" guard.budget="$budget" env.failures=3 -n 3 --run-dir "$run" \
+    SPOIL=$what "$spoilt" train "$tiny" "${settings[@]}" guard.budget="$budget" env.failures=3 supervisor.restarts=0 -n 3 --run-dir "$run" \
         >"$run.log" 2>&1 || code=$?
     [ $code = 75 ] || fail "$run: exit code $code, expected 75: $(cat "$run.log")"
     grep -q "error: .*$text.*; the run goes back to its last checkpoint, once: reverie train --resume $run" "$run.log" ||
@@ -99,4 +99,11 @@ weights 4 weights are not finite
 member 6 member [0-6]: the loss or gradient of [0-9]* minibatches
 env 4 observation.0. is nan
 TABLE
+
+# ---- the supervisor makes that restart, and not a second one ----
+code=0
+SPOIL=critic "$spoilt" train "$tiny" "${settings[@]}" guard.budget=4 -n 3 --run-dir twice >twice.log 2>&1 || code=$?
+[ $code = 76 ] || fail "twice: exit code $code, expected 76: $(cat twice.log)"
+[ "$(grep -c "starting again" twice.log)" = 1 ] || fail "twice: expected one restart: $(cat twice.log)"
+grep -q "error: .*so it was before" twice.log || fail "twice: $(cat twice.log)"
 finish
