@@ -8,6 +8,7 @@
 #include "launch/options.h"
 #include "launch/place.h"
 #include "launch/supervisor.h"
+#include "roles/guard.h"
 #include "roles/run.h"
 #include "run/lease.h"
 #include "run/progress.h"
@@ -119,7 +120,7 @@ static rv_status open_folder(const arguments *a, int n_ranks, rv_run_plan *plan)
     RV_TRY(rv_layout_create(&plan->cfg, n_ranks, &layout));
     rv_layout_clear(&layout);
     if (getenv(RV_PREPARED_RUN))
-        return plan->resume ? rv_run_find_start(plan, true) : RV_OK;
+        return plan->resume ? rv_run_find_start(plan, true) : rv_guard_last(plan->run_dir, &plan->rolled_back);
     if (plan->resume)
         return reopen_folder(plan);
     if (a->run_dir)

@@ -12,8 +12,8 @@
  *   the learner's weights        cannot be left out
  *
  * Each is counted in the metrics guard/... When the budget is spent, the run answers: once, it ends with 75, so that it
- * goes on from its last checkpoint. What a broken memory, a network or a user's environment did is then undone. A run
- * that diverged does the same again, because results depend on nothing but settings and seed: at the same tick or
+ * goes on from its last checkpoint. What a broken memory or a network did is then undone; rows and failures of an
+ * environment stay, as they are in the journal. A run that diverged does the same again, because results depend on nothing but settings and seed: at the same tick or
  * before it, it ends with 76, for good. That an answer was given is kept as the name of a file in RUN/failures.
  */
 #pragma once

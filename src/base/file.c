@@ -135,21 +135,34 @@ rv_status rv_folder_sync(const char *path)
     return RV_OK;
 }
 
-rv_status rv_file_put(const char *path, const void *bytes, size_t n)
+/* *why: errno of a sync that failed, after which what was written may be lost */
+static rv_status put_once(const char *path, const void *bytes, size_t n, int *why)
 {
     rv_status status = RV_OK;
     int fd = -1;
+    *why = 0;
     do
         fd = open_again(path, O_WRONLY | O_CREAT | O_TRUNC);
     while (fd < 0 && rv_disk_retry(path, errno));
     RV_CHECK(fd >= 0, RV_E_IO, "cannot create '%s': %s", path, strerror(errno));
     RV_TRY_GOTO(rv_disk_write(fd, path, bytes, n), fail);
-    RV_CHECK_GOTO(rv_disk_sync(fd) == 0, RV_E_IO, fail, "cannot sync '%s': %s", path, strerror(errno));
+    *why = rv_disk_sync(fd) == 0 ? 0 : errno;
+    RV_CHECK_GOTO(!*why, RV_E_IO, fail, "cannot sync '%s': %s", path, strerror(*why));
     close(fd);
     return RV_OK;
 fail:
     close(fd);
     unlink(path);
+    return status;
+}
+
+rv_status rv_file_put(const char *path, const void *bytes, size_t n)
+{
+    rv_status status = RV_OK;
+    int why = 0;
+    do
+        status = put_once(path, bytes, n, &why);
+    while (status != RV_OK && rv_disk_retry(path, why));
     return status;
 }
 
