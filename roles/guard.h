@@ -13,8 +13,9 @@
  *
  * Each is counted in the metrics guard/... When the budget is spent, the run answers: once, it ends with 75, so that it
  * goes on from its last checkpoint. What a broken memory or a network did is then undone; rows and failures of an
- * environment stay, as they are in the journal. A run that diverged does the same again, because results depend on nothing but settings and seed: at the same tick or
- * before it, it ends with 76, for good. That an answer was given is kept as the name of a file in RUN/failures.
+ * environment stay, as they are in the journal. A run that diverged does the same again, because results depend on
+ * nothing but settings and seed: at the same tick or before it, it ends with 76, for good. That an answer was given is
+ * kept as the name of a file in RUN/failures.
  */
 #pragma once
 #include "run/state_file.h"

@@ -26,6 +26,6 @@ bool rv_disk_is_trouble(int error);
 /** Write all of it, also where the system takes it in pieces. @return RV_OK; RV_E_IO, naming path and errno */
 rv_status rv_disk_write(int fd, const char *path, const void *bytes, size_t n);
 
-/** What was written to fd, a file or a folder, reaches the disk; an interrupted call is made again. @return 0, or -1 with
- * errno. After an error the file is not to be trusted: another try would succeed, and what is lost stays so. */
+/** What was written to fd, a file or a folder, reaches the disk; an interrupted call is made again. @return 0, or -1
+ * with errno. After an error the file is not to be trusted: another try would succeed, and what is lost stays so. */
 int rv_disk_sync(int fd);

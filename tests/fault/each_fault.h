@@ -61,7 +61,8 @@ typedef struct scene {
 /* an interrupted or short call is no error */
 static inline bool is_harmless(const outcome *o)
 {
-    return (o->error == EINTR && (o->call == FAULT_WRITE || o->call == FAULT_FSYNC || o->call == FAULT_TRUNCATE)) || o->error == FAULT_SHORT;
+    return (o->error == EINTR && (o->call == FAULT_WRITE || o->call == FAULT_FSYNC || o->call == FAULT_TRUNCATE)) ||
+           o->error == FAULT_SHORT;
 }
 
 static inline void each_fault(const scene *s)

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *const fault_names[FAULT_N_CALLS] = {"open",   "write", "fsync", "rename", "ftruncate",
-                                                "mkdir",  "unlink", "rmdir", "read",   "malloc"};
+const char *const fault_names[FAULT_N_CALLS] = {"open",  "write",  "fsync", "rename", "ftruncate",
+                                                "mkdir", "unlink", "rmdir", "read",   "malloc"};
 
 static struct {
     bool is_armed;

@@ -165,7 +165,6 @@ static void reading(void)
 
 int main(void)
 {
-    const CU_TestInfo cases[] = {
-        {"writing", writing}, {"settling", settling}, {"reading", reading}, CU_TEST_INFO_NULL};
+    const CU_TestInfo cases[] = {{"writing", writing}, {"settling", settling}, {"reading", reading}, CU_TEST_INFO_NULL};
     return scene_main("the k-th call of a journal fails", cases);
 }
