@@ -57,7 +57,7 @@ static rv_status take_units(rv_loop *loop, bool all)
         for (int i = 0; i < n; i++) {
             rv_unit_state unit;
             role->state(state, i, &unit);
-            rv_pulse_at(RV_PHASE_CHECKPOINT, role->id, -1);
+            rv_pulse_at(RV_PHASE_CHECKPOINT, (int)role->id, -1);
             if (!unit.is_copy)
                 RV_TRY(rv_state_take(unit.name, unit.show, unit.unit, &p->images[p->n_units++]));
         }
@@ -225,7 +225,7 @@ static rv_status load_units(rv_loop *loop, const rv_checkpoint *checkpoint)
         for (int i = 0; state && role->n_states && i < role->n_states(state); i++) {
             rv_unit_state unit;
             role->state(state, i, &unit);
-            rv_pulse_at(RV_PHASE_LOAD, role->id, -1);
+            rv_pulse_at(RV_PHASE_LOAD, (int)role->id, -1);
             RV_TRY(rv_checkpoint_load_unit(checkpoint, unit.name, unit.show, unit.unit));
         }
         if (state && role->restored)

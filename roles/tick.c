@@ -39,7 +39,7 @@ static rv_status edge(rv_loop *loop, const rv_tick *tick, int first, int stage, 
 {
     rv_context *ctx = loop->ctx;
     rv_moment start = moment(ctx);
-    rv_pulse_at(RV_PHASE_EDGE, stages[stage].role->id, -1);
+    rv_pulse_at(RV_PHASE_EDGE, (int)stages[stage].role->id, -1);
     if (is_due(stage, tick))
         RV_TRY(rv_edge_post(ctx, stages[stage].product, loop->roles[stages[stage].role->id]));
     for (int s = first; s <= stage && take; s++)
@@ -58,7 +58,7 @@ static rv_status work(rv_loop *loop, const rv_tick *tick, int stage)
     if (!loop->roles[role->id])
         return RV_OK;
     rv_moment start = moment(loop->ctx);
-    rv_pulse_at(RV_PHASE_WORK, role->id, -1);
+    rv_pulse_at(RV_PHASE_WORK, (int)role->id, -1);
     rv_status status = role->work(loop->roles[role->id], loop->ctx, tick);
     if (status != RV_OK)
         return rv_error_prefix(status, "%s, steps %lld to %lld", rv_role_names[role->id], (long long)tick->first_step,

@@ -37,7 +37,8 @@ static void every_thread_is_told(void)
     int fd = mkstemp(path);
     CU_ASSERT_FATAL(fd >= 0);
     rv_stacks_prepare();
-    CU_ASSERT_FATAL(pthread_create(&one, NULL, spin, NULL) == 0 && pthread_create(&two, NULL, blocked, NULL) == 0);
+    CU_ASSERT_FATAL(pthread_create(&one, NULL, spin, NULL) == 0);
+    CU_ASSERT_FATAL(pthread_create(&two, NULL, blocked, NULL) == 0);
     rv_clock_sleep(0.05);
     int64_t calls = rv_mem_calls();
     rv_stacks_write(fd);
