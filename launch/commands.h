@@ -13,6 +13,8 @@ int rv_cmd_config(int argc, char **argv);
 int rv_cmd_envs(int argc, char **argv);
 int rv_cmd_layout(int argc, char **argv);
 int rv_cmd_ledger(int argc, char **argv);
+int rv_cmd_ckpt(int argc, char **argv);
+int rv_cmd_journal(int argc, char **argv);
 int rv_cmd_hash(int argc, char **argv);
 int rv_cmd_env_child(int argc, char **argv);
 

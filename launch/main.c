@@ -19,6 +19,8 @@ static const struct {
     {"envs", "list, show and check environments, replay reference trajectories", rv_cmd_envs},
     {"layout", "show which rank would do what", rv_cmd_layout},
     {"ledger", "show where the time of each rank went", rv_cmd_ledger},
+    {"ckpt", "list, verify and compare the checkpoints of runs", rv_cmd_ckpt},
+    {"journal", "show, check and export the real transitions of a run", rv_cmd_journal},
     {"hash", "hash every unit of a run, to compare runs", rv_cmd_hash},
     /* no help: not for people, neither listed nor suggested */
     {"env-child", NULL, rv_cmd_env_child},
@@ -40,6 +42,7 @@ static void usage(FILE *out)
                  "\nreverie COMMAND --help says more. Exit codes:\n");
     for (int s = 0; s < RV_N_STATUS; s++)
         fprintf(out, "  %3d  %s\n", rv_status_exit_code((rv_status)s), rv_status_text((rv_status)s));
+    fprintf(out, "  128 + N: ended at once by signal N\n");
 }
 
 static rv_status unknown(const char *word)

@@ -13,7 +13,7 @@ static rv_status show_learner(void *unit, rv_visit visit, void *user)
 rv_status rv_trained_open(const char *run, int n_overrides, char *const *overrides, rv_trained *t)
 {
     char path[RV_PATH];
-    RV_TRY(rv_checkpoint_newest(run, &t->checkpoint));
+    RV_TRY(rv_checkpoint_newest(run, true, &t->checkpoint));
     RV_TRY(rv_path_join(run, "config.yaml", path));
     RV_TRY(rv_config_load(path, n_overrides, overrides, &t->config));
     RV_CHECK(rv_config_hash(&t->config) == t->checkpoint.config_hash, RV_E_CONFIG,

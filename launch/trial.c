@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "launch/commands.h"
-#include "launch/launcher.h"
+#include "launch/supervisor.h"
 #include "roles/cost.h"
 #include "roles/ledger.h"
 #include "run/run_dir.h"
@@ -67,7 +67,7 @@ rv_status rv_trial_config(const rv_config *cfg, rv_config *out)
                                                  shards > MOST_BLOCKS ? shards : MOST_BLOCKS);
     t.eval.episodes = 1;
     t.eval.every_steps = round_up(t.schedule.warmup_steps / EVALUATIONS, steps);
-    t.checkpoint = (rv_checkpoint_cfg){.every_ticks = 0, .keep = 1};
+    t.checkpoint = (rv_checkpoint_cfg){.every_ticks = 0, .keep = 2};
     t.layout = (rv_layout_cfg){.actor_ranks = 0};
     snprintf(t.feed.publish, sizeof t.feed.publish, "off");
     RV_TRY(rv_config_check(&t));
@@ -236,7 +236,7 @@ static int run_in(const rv_config *trial, const char *folder, const sigset_t *si
                   rv_trial *out)
 {
     char self[RV_PATH], run[RV_PATH], path[RV_PATH];
-    rv_status status = rv_launcher_self(self);
+    rv_status status = rv_supervisor_self(self);
     if (status == RV_OK)
         status = rv_path_join(folder, "run", run);
     if (status == RV_OK)

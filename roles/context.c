@@ -5,6 +5,7 @@
 #include "nn/policy_net.h"
 #include "roles/coordinator.h"
 #include "roles/edge.h"
+#include "roles/replay.h"
 
 #include <stdio.h>
 
@@ -110,6 +111,7 @@ void rv_context_destroy(rv_context **context)
     rv_context *ctx = *context;
     if (!ctx)
         return;
+    rv_replay_close(ctx);
     rv_mem_free(&ctx->board.incoming);
     rv_mem_free(&ctx->board.policy);
     rv_mem_free(&ctx->board.members);

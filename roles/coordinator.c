@@ -1,11 +1,16 @@
 #include "roles/coordinator.h"
 
 #include "base/clock.h"
+#include "base/disk.h"
+#include "base/log.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "run/feed_file.h"
+#include "run/lease.h"
 #include "run/progress.h"
 #include "run/recorder.h"
 #include "run/run_dir.h"
+#include "run/starts.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -25,16 +30,29 @@ struct rv_coordinator {
     /* the rest on rank 0 alone */
     const char *run_dir;
     int lock; /* on the run's folder, -1: none */
+    rv_lease *lease;
+    rv_stop_limits limits;
     rv_feed_hub *hub;
     rv_recorder *recorder;
     rv_progress progress; /* belongs to the hub's thread until that has ended */
 };
+
+/* on the lease's thread or the hub's: what is written from here on would go into another's run, so nothing else is
+ * done; the other ranks end because this one has */
+static void on_lost(void *user)
+{
+    (void)user;
+    rv_log_error_record();
+    _exit(rv_status_exit_code(RV_E_EXISTS));
+}
 
 /* on the hub's thread */
 static void on_frame(void *user, const rv_frame *frame)
 {
     rv_coordinator *c = user;
     rv_summary summary;
+    if (rv_lease_hold(c->lease) != RV_OK)
+        on_lost(c);
     rv_recorder_on_frame(c->recorder, frame);
     rv_recorder_summary(c->recorder, &summary);
     rv_progress_show(&c->progress, &summary, rv_clock_now());
@@ -48,8 +66,12 @@ static rv_status open_hub(rv_coordinator *c, const rv_run_plan *plan, const rv_l
         n_units += layout->n_units[role];
     n_units += cfg->schedule.tick_steps < MOST_EPISODES ? cfg->schedule.tick_steps : MOST_EPISODES;
     RV_TRY(rv_run_dir_lock(plan->run_dir, &c->lock));
+    RV_TRY(rv_lease_take(plan->run_dir, cfg->supervisor.lease_s, on_lost, c, &c->lease));
     c->run_dir = plan->run_dir;
-    RV_TRY(rv_run_dir_describe(plan->run_dir, cfg, c->world->size, c->world->n_nodes, c->world->host));
+    c->limits = plan->limits;
+    c->limits.run_dir = plan->run_dir;
+    RV_TRY(
+        rv_run_dir_describe(plan->run_dir, cfg, c->world->size, c->world->n_nodes, c->world->host, plan->first_tick));
     RV_TRY(rv_recorder_open(plan->run_dir, c->world->size, n_units, plan->first_tick, &c->recorder));
     rv_progress_init(&c->progress, stderr, plan->columns, cfg->schedule.total_steps);
     RV_TRY(rv_feed_hub_create(&cfg->feed, c->world->n_nodes == 1, key, on_frame, c, &c->hub));
@@ -94,6 +116,27 @@ rv_status rv_coordinator_check(const rv_coordinator *c)
     return c->recorder ? rv_recorder_status(c->recorder) : RV_OK;
 }
 
+rv_status rv_coordinator_may_write(const rv_coordinator *c)
+{
+    return c->lease ? rv_lease_hold(c->lease) : RV_OK;
+}
+
+rv_stop rv_coordinator_look(const rv_coordinator *c, int64_t step)
+{
+    return rv_stop_look(c->run_dir ? &c->limits : NULL, step);
+}
+
+rv_status rv_coordinator_ended(rv_coordinator *c, rv_stop reason)
+{
+    char text[RV_STARTS_TEXT] = "done";
+    if (c->world->rank != 0)
+        return RV_OK;
+    if (reason != RV_STOP_NO)
+        snprintf(text, sizeof text, "stopped %s", rv_stop_text(reason));
+    rv_stop_forget(&c->limits);
+    return rv_starts_end(c->run_dir, text);
+}
+
 rv_status rv_coordinator_flush(rv_coordinator *c)
 {
     uint64_t mine = rv_feed_push_sent(c->push);
@@ -103,8 +146,17 @@ rv_status rv_coordinator_flush(rv_coordinator *c)
         return RV_OK;
     for (int r = 0; r < c->world->size; r++)
         all += c->sent[r];
-    RV_TRY(rv_feed_hub_wait(c->hub, all, FLUSH_SECONDS));
-    return rv_recorder_sync(c->recorder);
+    rv_status status = rv_feed_hub_wait(c->hub, all, FLUSH_SECONDS);
+    while (status != RV_OK && rv_disk_is_waiting()) {
+        rv_pulse_beat();
+        status = rv_feed_hub_wait(c->hub, all, FLUSH_SECONDS);
+    }
+    return status;
+}
+
+rv_status rv_coordinator_sync(const rv_coordinator *c)
+{
+    return c->recorder ? rv_recorder_sync(c->recorder) : RV_OK;
 }
 
 void rv_coordinator_conclude(rv_coordinator *c, const rv_run_plan *plan)
@@ -141,6 +193,7 @@ void rv_coordinator_destroy(rv_coordinator **coordinator)
     rv_recorder_close(&c->recorder);
     if (c->run_dir)
         rv_feed_file_remove(c->run_dir);
+    rv_lease_release(&c->lease);
     if (c->lock >= 0)
         close(c->lock);
     rv_mem_free(&c->sent);

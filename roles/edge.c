@@ -1,7 +1,9 @@
 #include "roles/edge.h"
 
 #include "base/clock.h"
+#include "roles/replay.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* products of an edge are numbered by rv_product; traffic inside a stage follows */
@@ -143,7 +145,7 @@ static rv_status take_one(rv_context *ctx, rv_product product, int unit, int fro
     return RV_OK;
 }
 
-static void choose_elites(rv_context *ctx)
+void rv_edge_choose_elites(rv_context *ctx)
 {
     double loss[RV_FIT_MEMBERS];
     int n = (int)ctx->cfg->model.members;
@@ -162,11 +164,34 @@ rv_status rv_edge_take(rv_context *ctx, rv_product product, const rv_tick *tick)
     for (int u = 0; u < n; u++)
         if (is_reader(ctx, product, u, ctx->world->rank))
             RV_TRY(take_one(ctx, product, u, owner[u], tick));
-    if (product == RV_REAL)
+    for (int s = 0; product == RV_BRANCHES && s < ctx->layout->n_units[RV_POLICY]; s++)
+        if (ctx->board.imagined[s])
+            rv_imagined_seal(ctx->board.imagined[s]);
+    if (product == RV_REAL) {
         RV_TRY(rv_world_node_barrier(ctx->world));
+        rv_replay_hash(ctx, tick->last_step);
+    }
     if (product == RV_MEMBERS && ctx->board.members)
-        choose_elites(ctx);
+        rv_edge_choose_elites(ctx);
     return RV_OK;
+}
+
+void rv_edge_describe(int product, int unit, char out[64])
+{
+    static const char *const names[RV_N_PRODUCTS] = {
+        [RV_REAL] = "real rows",
+        [RV_MEMBERS] = "weights",
+        [RV_BRANCHES] = "imagined rows",
+        [RV_POLICY_WEIGHTS] = "the policy",
+    };
+    if (product == RV_POLICY_WEIGHTS)
+        snprintf(out, 64, "%s", names[product]);
+    else if (product >= 0 && product < RV_N_PRODUCTS)
+        snprintf(out, 64, "%s of %s %d", names[product], rv_unit_names[products[product].maker], unit);
+    else if (product >= SHARE && product < SUM)
+        snprintf(out, 64, "numbers of its units, %s %d first", rv_unit_names[product - SHARE], unit);
+    else
+        snprintf(out, 64, "gradients");
 }
 
 /* this rank's time so far but for its waiting */

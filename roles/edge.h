@@ -30,6 +30,12 @@ rv_status rv_edge_post(rv_context *ctx, rv_product product, void *role);
 /** Take what this rank reads of a product; all nodes' real rows are there when it returns. */
 rv_status rv_edge_take(rv_context *ctx, rv_product product, const rv_tick *tick);
 
+/** The board's elites, from its members; what taking RV_MEMBERS ends with. */
+void rv_edge_choose_elites(rv_context *ctx);
+
+/** What a message of that product and unit is, for people: "real rows of env 3". Traffic inside a stage too. */
+void rv_edge_describe(int product, int unit, char out[64]);
+
 /** One value per unit of a role, known to the units' ranks, to all of them. values (units of the role). */
 rv_status rv_edge_share(rv_context *ctx, rv_role_id role, double *values);
 

@@ -2,6 +2,7 @@
 #include "agent/evaluate.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "roles/edge.h"
 
 #include <math.h>
@@ -69,11 +70,11 @@ static rv_status report(rv_context *ctx, const evaluator *e, const rv_tick *tick
     return rv_feed_push_send(ctx->push, &frame);
 }
 
-/* an environment of the user's own failed: the episode counts up to there */
+/* an environment of the user's own failed, or one gave a number that is not finite: the episode counts up to there */
 static rv_status count_failure(const rv_context *ctx, evaluator *e, int episode)
 {
     e->n_failures++;
-    RV_CHECK(e->n_failures <= ctx->cfg->env.failures, RV_E_ENV,
+    RV_CHECK(e->n_failures <= ctx->cfg->env.failures, rv_error_last()->status,
              "evaluation: %s; that was failure %lld, and env.failures allows %lld: the run gives up",
              rv_error_last()->text, (long long)e->n_failures, (long long)ctx->cfg->env.failures);
     rv_warn("evaluation, episode %d: %s; the episode is cut there, failure %lld of at most %lld", episode,
@@ -89,6 +90,7 @@ static rv_status evaluator_work(void *role, rv_context *ctx, const rv_tick *tick
     for (int i = 0; i < e->n_units; i++) {
         int number = e->numbers[i];
         rv_episode episode;
+        rv_pulse_at(RV_PHASE_STEP, RV_EVALUATOR, number);
         RV_TRY(rv_evaluate_episode(e->env, &ctx->actor_net, ctx->board.policy, (uint64_t)ctx->cfg->root.seed,
                                    tick->evaluate_step, number, tick->evaluate_step / ctx->cfg->env.count, &e->tape,
                                    e->scratch, &episode));
@@ -97,6 +99,7 @@ static rv_status evaluator_work(void *role, rv_context *ctx, const rv_tick *tick
         e->returns[number] = episode.total;
         e->lengths[number] = (double)episode.length;
     }
+    rv_pulse_at(RV_PHASE_WORK, RV_EVALUATOR, -1);
     RV_TRY(rv_edge_share(ctx, RV_EVALUATOR, e->returns));
     RV_TRY(rv_edge_share(ctx, RV_EVALUATOR, e->lengths));
     return e->numbers[0] == 0 ? report(ctx, e, tick) : RV_OK;

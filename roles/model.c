@@ -2,8 +2,10 @@
  * Members fit in step, epoch by epoch, because the ensemble stops as a whole.
  */
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "model/member.h"
 #include "roles/edge.h"
+#include "roles/guard.h"
 
 #include <stdio.h>
 
@@ -56,7 +58,33 @@ static rv_status report(rv_context *ctx, const model *m, int i, const rv_tick *t
     RV_TRY(rv_metric_add(&frame, RV_M_MODEL_EPOCHS, (double)epochs));
     RV_TRY(rv_metric_add(&frame, RV_M_MODEL_IS_ELITE, is_elite));
     RV_TRY(rv_metric_add(&frame, RV_M_MODEL_ROWS, (double)tick->n_real));
+    rv_member_skipped skipped = rv_member_skips(m->members[i]);
+    if (skipped.n_batches > 0)
+        RV_TRY(rv_metric_add(&frame, RV_M_GUARD_BATCHES, (double)skipped.n_batches));
+    if (skipped.n_epochs > 0)
+        RV_TRY(rv_metric_add(&frame, RV_M_GUARD_EPOCHS, (double)skipped.n_epochs));
     return rv_feed_push_send(ctx->push, &frame);
+}
+
+static rv_status show_batch(void *unit, rv_visit visit, void *user)
+{
+    return rv_member_visit_batch(unit, visit, user);
+}
+
+/* a member whose batches are skipped one after the other does not come back by itself */
+static rv_status check_skips(const rv_context *ctx, const model *m, int i, const rv_tick *tick)
+{
+    rv_member_skipped skipped = rv_member_skips(m->members[i]);
+    if (skipped.n_in_row <= ctx->cfg->guard.budget)
+        return RV_OK;
+    rv_status status =
+        rv_raise(RV_E_NONFINITE,
+                 "member %d: the loss or gradient of %lld minibatches in a row was not finite, guard.budget allows "
+                 "%lld (fit %lld, after %lld updates); lower model.learning_rate",
+                 m->numbers[i], (long long)skipped.n_in_row, (long long)ctx->cfg->guard.budget,
+                 (long long)tick->retrain, (long long)rv_member_updates(m->members[i]));
+    rv_guard_dump(ctx->run_dir, tick->tick, "member", m->numbers[i], show_batch, m->members[i]);
+    return status;
 }
 
 static rv_status model_work(void *role, rv_context *ctx, const rv_tick *tick)
@@ -70,11 +98,16 @@ static rv_status model_work(void *role, rv_context *ctx, const rv_tick *tick)
     if (!tick->fit)
         return RV_OK;
     rv_fit_watch_init(cfg, &watch);
-    for (int i = 0; i < m->n_units; i++)
+    for (int i = 0; i < m->n_units; i++) {
+        rv_pulse_at(RV_PHASE_WORK, RV_MODEL, m->numbers[i]);
         RV_TRY(rv_member_fit_begin(m->members[i], tick->retrain, tick->n_real, ctx->board.real));
+    }
     for (bool over = false; !over && epoch < cfg->max_epochs; epoch++) {
-        for (int i = 0; i < m->n_units; i++)
+        for (int i = 0; i < m->n_units; i++) {
+            rv_pulse_at(RV_PHASE_WORK, RV_MODEL, m->numbers[i]);
             RV_TRY(rv_member_fit_epoch(m->members[i], epoch, &train[i], &holdout[m->numbers[i]]));
+            RV_TRY(check_skips(ctx, m, i, tick));
+        }
         RV_TRY(rv_edge_share(ctx, RV_MODEL, holdout));
         over = rv_fit_watch_epoch(&watch, holdout);
     }

@@ -4,8 +4,10 @@
  */
 #include "agent/sac.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "math/vector.h"
 #include "roles/edge.h"
+#include "roles/guard.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -24,6 +26,7 @@ typedef struct policy {
     rv_tree_sum *sum;    /* of the shards' gradients */
     float *published;    /* (n_actor) in shared memory */
     double *imagined;    /* (shards) rows in all shards' imagined buffers, in this tick */
+    int64_t n_skipped;   /* updates of the tick left out */
 } policy;
 
 static void policy_destroy(void *role)
@@ -101,14 +104,25 @@ static void draw_batches(const rv_context *ctx, policy *p, int64_t update, const
         draw(ctx, p, i, update, tick);
 }
 
+/* A batch that holds a number that is not finite may give a gradient that is, since relu can swallow one. This rank
+ * alone knows; through its part of the sum all do. */
+static void mark_bad_batch(const policy *p, int i, float *grad)
+{
+    int64_t n = (int64_t)p->rows * p->ctx->row.width;
+    if (!rv_vector_is_finite(n, p->batch + i * n))
+        grad[0] = NAN;
+}
+
 static rv_status critic_grads(policy *p)
 {
     int width = p->ctx->row.width;
     int n_act = p->ctx->row.n_act;
     float *grad = NULL;
     for (int i = 0; i < p->n_units; i++) {
+        rv_pulse_at(RV_PHASE_WORK, RV_POLICY, p->numbers[i]);
         RV_TRY(rv_tree_sum_part(p->sum, p->numbers[i], &grad));
         rv_sac_critic_grad(p->sac, p->work, p->batch + i * p->rows * width, p->noise + 2 * i * p->rows * n_act, grad);
+        mark_bad_batch(p, i, grad);
     }
     return rv_tree_sum_begin(p->sum, rv_sac_critic_grad_size(p->sac));
 }
@@ -122,36 +136,121 @@ static rv_status actor_grads(policy *p)
         RV_TRY(rv_tree_sum_part(p->sum, p->numbers[i], &grad));
         rv_sac_actor_grad(p->sac, p->work, p->batch + i * p->rows * width, p->noise + (2 * i + 1) * p->rows * n_act,
                           grad);
+        mark_bad_batch(p, i, grad);
     }
     return rv_tree_sum_begin(p->sum, rv_sac_actor_grad_size(p->sac));
+}
+
+typedef struct shard_dump {
+    policy *p;
+    int i;
+} shard_dump;
+
+static rv_status show_dump(void *unit, rv_visit visit, void *user)
+{
+    const shard_dump *d = unit;
+    policy *p = d->p;
+    int64_t n = (int64_t)p->rows * p->ctx->row.width;
+    int64_t n_noise = (int64_t)2 * p->rows * p->ctx->row.n_act;
+    RV_TRY(visit(user, "batch", RV_F32, n, p->batch + d->i * n));
+    RV_TRY(visit(user, "noise", RV_F32, n_noise, p->noise + d->i * n_noise));
+    return visit(user, "params", RV_F32, p->sac->n_params, p->sac->params);
+}
+
+/* Every rank writes down the batches of its shards, then one speaks for all: the others wait for a word that never
+ * comes, until that one has ended the job. */
+static rv_status give_up(rv_context *ctx, policy *p, const rv_tick *tick, rv_status status)
+{
+    for (int i = 0; i < p->n_units; i++) {
+        shard_dump d = {p, i};
+        rv_guard_dump(ctx->run_dir, tick->tick, "shard", p->numbers[i], show_dump, &d);
+    }
+    RV_TRY(rv_edge_share(ctx, RV_POLICY, p->imagined));
+    if (p->numbers[0] != 0)
+        RV_TRY(rv_edge_share(ctx, RV_POLICY, p->imagined));
+    return status;
+}
+
+static rv_status skip(rv_context *ctx, policy *p, int64_t number, const rv_tick *tick, const char *whose)
+{
+    p->n_skipped++;
+    p->sac->n_skipped++;
+    if (p->sac->n_skipped <= ctx->cfg->guard.budget)
+        return RV_OK;
+    rv_status status = rv_raise(RV_E_NONFINITE,
+                                "learner: %lld updates in a row had no finite gradient, guard.budget allows %lld; the "
+                                "last one is update %lld (step %lld), in the %s; lower policy.learning_rate",
+                                (long long)p->sac->n_skipped, (long long)ctx->cfg->guard.budget, (long long)number,
+                                (long long)tick->n_real, whose);
+    return give_up(ctx, p, tick, status);
+}
+
+static void add_losses(double *to, const float *extra, int n)
+{
+    for (int k = 0; k < n; k++)
+        to[k] += (double)extra[k];
+}
+
+/* The critics' half of an update. The sum has the same bits at all ranks, so that they agree on what to leave out
+ * without a message. */
+static rv_status update_critics(rv_context *ctx, policy *p, double *losses, bool *is_good)
+{
+    const float *grad = NULL;
+    int64_t n = rv_sac_critic_grad_size(p->sac);
+    RV_TRY(critic_grads(p));
+    RV_TRY(rv_edge_sum_end(ctx, p->sum, &grad));
+    *is_good = rv_vector_squares_are_finite(n, grad);
+    if (!*is_good)
+        return RV_OK;
+    rv_sac_critic_apply(p->sac, grad);
+    add_losses(losses, grad + n - RV_SAC_CRITIC_EXTRA, RV_SAC_CRITIC_EXTRA);
+    return RV_OK;
+}
+
+/* the rest of it */
+static rv_status update_actor(rv_context *ctx, policy *p, double *losses, bool *is_good)
+{
+    const float *grad = NULL;
+    int64_t n = rv_sac_actor_grad_size(p->sac);
+    RV_TRY(rv_edge_sum_end(ctx, p->sum, &grad));
+    *is_good = rv_vector_squares_are_finite(n, grad);
+    if (!*is_good)
+        return RV_OK;
+    rv_sac_actor_apply(p->sac, grad);
+    add_losses(losses + RV_SAC_CRITIC_EXTRA, grad + n - RV_SAC_ACTOR_EXTRA, RV_SAC_ACTOR_EXTRA);
+    p->sac->n_skipped = 0;
+    return RV_OK;
 }
 
 /* One update, from batches that are drawn already. The next ones are drawn while other ranks finish the actor's
  * gradient, when this update needs its own no more. */
 static rv_status update(rv_context *ctx, policy *p, int64_t number, const rv_tick *tick, double *losses)
 {
-    const float *grad = NULL;
-    RV_TRY(critic_grads(p));
-    RV_TRY(rv_edge_sum_end(ctx, p->sum, &grad));
-    rv_sac_critic_apply(p->sac, grad);
-    const float *extra = grad + rv_sac_critic_grad_size(p->sac) - RV_SAC_CRITIC_EXTRA;
-    for (int k = 0; k < RV_SAC_CRITIC_EXTRA; k++)
-        losses[k] += (double)extra[k];
-
+    bool is_good = false;
+    bool has_next = number + 1 < tick->first_update + tick->n_updates;
+    /* what may spend the budget keeps its batches, to be written down */
+    bool is_safe = p->sac->n_skipped < ctx->cfg->guard.budget;
+    RV_TRY(update_critics(ctx, p, losses, &is_good));
+    if (!is_good) {
+        RV_TRY(skip(ctx, p, number, tick, "critics"));
+        if (has_next)
+            draw_batches(ctx, p, number + 1, tick);
+        return RV_OK;
+    }
     RV_TRY(actor_grads(p));
-    if (number + 1 < tick->first_update + tick->n_updates)
+    if (has_next && is_safe)
         draw_batches(ctx, p, number + 1, tick);
-    RV_TRY(rv_edge_sum_end(ctx, p->sum, &grad));
-    rv_sac_actor_apply(p->sac, grad);
-    extra = grad + rv_sac_actor_grad_size(p->sac) - RV_SAC_ACTOR_EXTRA;
-    for (int k = 0; k < RV_SAC_ACTOR_EXTRA; k++)
-        losses[RV_SAC_CRITIC_EXTRA + k] += (double)extra[k];
+    RV_TRY(update_actor(ctx, p, losses, &is_good));
+    if (!is_good)
+        RV_TRY(skip(ctx, p, number, tick, "actor"));
+    if (has_next && !is_safe)
+        draw_batches(ctx, p, number + 1, tick);
     return RV_OK;
 }
 
 static rv_status report(rv_context *ctx, const policy *p, const rv_tick *tick, const double *losses)
 {
-    double n = (double)tick->n_updates;
+    double n = (double)(tick->n_updates - p->n_skipped); /* none: means of nothing, which are not finite */
     double imagined = 0;
     int n_real = 0;
     for (int s = 0; s < ctx->layout->n_units[RV_POLICY]; s++) {
@@ -168,6 +267,8 @@ static rv_status report(rv_context *ctx, const policy *p, const rv_tick *tick, c
     RV_TRY(rv_metric_add(&frame, RV_M_IMAGINED_SHARE, 1 - n_real / (double)ctx->cfg->policy.batch));
     RV_TRY(rv_metric_add(&frame, RV_M_REAL_ROWS, (double)tick->n_real));
     RV_TRY(rv_metric_add(&frame, RV_M_IMAGINED_ROWS, imagined));
+    if (p->n_skipped > 0)
+        RV_TRY(rv_metric_add(&frame, RV_M_GUARD_UPDATES, (double)p->n_skipped));
     return rv_feed_push_send(ctx->push, &frame);
 }
 
@@ -185,15 +286,18 @@ static rv_status policy_work(void *role, rv_context *ctx, const rv_tick *tick)
     double losses[RV_SAC_CRITIC_EXTRA + RV_SAC_ACTOR_EXTRA] = {0};
     if (tick->n_updates == 0)
         return RV_OK;
+    p->n_skipped = 0;
     RV_TRY(count_imagined(ctx, p));
     draw_batches(ctx, p, tick->first_update, tick);
     for (int64_t k = 0; k < tick->n_updates; k++)
         RV_TRY(update(ctx, p, tick->first_update + k, tick, losses));
-    RV_CHECK(rv_vector_is_finite(p->sac->n_params, p->sac->params), RV_E_NONFINITE,
-             "learner: weights are not finite after update %lld (step %lld, critic loss %g); lower "
-             "policy.learning_rate",
-             (long long)(tick->first_update + tick->n_updates), (long long)tick->n_real,
-             losses[0] / (double)tick->n_updates);
+    if (!rv_vector_is_finite(p->sac->n_params, p->sac->params) ||
+        !rv_vector_is_finite(p->sac->n_critics, p->sac->target))
+        return give_up(ctx, p, tick,
+                       rv_raise(RV_E_NONFINITE,
+                                "learner: weights are not finite after update %lld (step %lld); lower "
+                                "policy.learning_rate",
+                                (long long)(tick->first_update + tick->n_updates), (long long)tick->n_real));
     return p->numbers[0] == 0 ? report(ctx, p, tick, losses) : RV_OK;
 }
 
@@ -211,20 +315,15 @@ static rv_status show_learner(void *unit, rv_visit visit, void *user)
     return rv_sac_visit(unit, visit, user);
 }
 
-static rv_status show_counts(void *unit, rv_visit visit, void *user)
+static rv_status show_shard(void *unit, rv_visit visit, void *user)
 {
-    return rv_imagined_visit_counts(unit, visit, user);
+    return rv_imagined_visit(unit, visit, user);
 }
 
-static rv_status show_rows(void *unit, rv_visit visit, void *user)
-{
-    return rv_imagined_visit_rows(unit, visit, user);
-}
-
-/* each shard is two units, its counts and its rows; every policy rank shows the learner, shard 0's owner saves it */
+/* every policy rank shows the learner, shard 0's owner saves it */
 static int policy_n_states(void *role)
 {
-    return 1 + 2 * ((policy *)role)->n_units;
+    return 1 + ((policy *)role)->n_units;
 }
 
 static void policy_state(void *role, int i, rv_unit_state *out)
@@ -234,10 +333,9 @@ static void policy_state(void *role, int i, rv_unit_state *out)
         *out = (rv_unit_state){.name = "learner", .show = show_learner, .unit = p->sac, .is_copy = p->numbers[0] != 0};
         return;
     }
-    int shard = p->numbers[(i - 1) / 2];
-    bool is_counts = i % 2 == 1;
-    *out = (rv_unit_state){.show = is_counts ? show_counts : show_rows, .unit = p->ctx->board.imagined[shard]};
-    snprintf(out->name, sizeof out->name, is_counts ? "shard_%d" : "shard_%d_rows", shard);
+    int shard = p->numbers[i - 1];
+    *out = (rv_unit_state){.show = show_shard, .unit = p->ctx->board.imagined[shard]};
+    snprintf(out->name, sizeof out->name, "shard_%d", shard);
 }
 
 const rv_role rv_role_policy = {

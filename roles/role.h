@@ -6,8 +6,10 @@
  */
 #pragma once
 #include "base/file.h"
+#include "base/hash.h"
 #include "comm/tree_sum.h"
 #include "data/imagined.h"
+#include "data/journal.h"
 #include "env/env.h"
 #include "feed/feed.h"
 #include "roles/layout.h"
@@ -42,6 +44,10 @@ typedef struct rv_context {
     struct rv_coordinator *coordinator;
     rv_feed_push *push; /* where this rank's metric frames go */
     rv_board board;
+    rv_journal *journal;      /* where this rank's rows go; NULL where no environment lives */
+    struct rv_replay *replay; /* rows that the journal holds already (replay.h) */
+    rv_hasher real_hash;      /* rank 0: of the rows that are in board.real, in order */
+    int64_t n_hashed;         /* their number */
     char run_dir[RV_PATH];
     double start;      /* rv_clock_now at the start of the run */
     double exchange_s; /* seconds spent moving data, without the waiting (world->wait_s), for the time ledger */
@@ -69,6 +75,7 @@ typedef struct rv_role {
     const void *(*offer)(void *role, int unit, size_t *n_bytes);
     /** Units with state: their count, and number i of them. Loading goes in this order. NULL: no state. */
     int (*n_states)(void *role);
+    int (*most_states)(void *role); /* how many there will be, each of which can be shown already. NULL: n_states */
     void (*state)(void *role, int i, rv_unit_state *out);
     /** Called once all states are loaded. NULL: nothing to do. */
     rv_status (*restored)(void *role);

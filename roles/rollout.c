@@ -1,9 +1,23 @@
 /* rollout.c - imagines: branches short rollouts of the policy through the ensemble off real states. A unit is a block
  * of branches; it publishes the rows that it made.
  */
+#include "roles/rollout.h"
+
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "model/branch.h"
-#include "roles/role.h"
+#include "roles/edge.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* what the blocks of a tick read, but for the real rows */
+typedef struct source_copy {
+    int64_t tick;
+    int64_t n_members, n_policy;
+    float *members; /* (n_members) */
+    float *policy;  /* (n_policy) */
+} source_copy;
 
 typedef struct rollout {
     int n_units;
@@ -11,17 +25,40 @@ typedef struct rollout {
     rv_branch *branch; /* work space, one block after the other */
     int64_t capacity;  /* rows of a block, at most */
     int width;
-    float *rows;     /* (n_units, capacity, width) in shared memory */
-    int64_t *n_rows; /* (n_units) */
+    float *rows;          /* (n_units, capacity, width) in shared memory */
+    int64_t *n_rows;      /* (n_units) */
+    int n_sources;        /* ticks whose rows are kept: on the rank of block 0 alone, else 0 */
+    source_copy *sources; /* (n_sources) a ring */
+    int64_t n_taken;      /* since the start of this process; source k is at [k % n_sources] */
 } rollout;
 
 static void rollout_destroy(void *role)
 {
     rollout *r = role;
     rv_branch_destroy(&r->branch);
+    for (int i = 0; r->sources && i < r->n_sources; i++) {
+        rv_mem_free(&r->sources[i].members);
+        rv_mem_free(&r->sources[i].policy);
+    }
+    rv_mem_free(&r->sources);
     rv_mem_free(&r->numbers);
     rv_mem_free(&r->n_rows);
     rv_mem_free(&r);
+}
+
+static rv_status create_sources(const rv_context *ctx, rollout *r)
+{
+    bool has_first = r->n_units > 0 && r->numbers[0] == 0;
+    r->n_sources = has_first && rv_schedule_imagines(&ctx->schedule) ? rv_schedule_generations(&ctx->schedule) : 0;
+    RV_TRY(RV_NEW(r->sources, r->n_sources));
+    for (int i = 0; i < r->n_sources; i++) {
+        source_copy *s = &r->sources[i];
+        s->n_members = ctx->cfg->model.members * ctx->member_shape.n_published;
+        s->n_policy = ctx->actor_net.n_params;
+        RV_TRY(RV_NEW(s->members, s->n_members));
+        RV_TRY(RV_NEW(s->policy, s->n_policy));
+    }
+    return RV_OK;
 }
 
 static rv_status rollout_create(rv_context *ctx, void **out)
@@ -38,6 +75,7 @@ static rv_status rollout_create(rv_context *ctx, void **out)
     RV_TRY_GOTO(rv_branch_create(&ctx->cfg->rollout, (int)ctx->cfg->model.members, &ctx->member_shape, &ctx->actor_net,
                                  ctx->spec, ctx->cfg->model.known_reward, &r->branch),
                 fail);
+    RV_TRY_GOTO(create_sources(ctx, r), fail);
     *out = r;
     return RV_OK;
 fail:
@@ -54,14 +92,24 @@ static rv_status report(rv_context *ctx, int block, const rv_tick *tick, const r
     RV_TRY(rv_metric_add(&frame, RV_M_IMAGINE_LENGTH_MEAN, (double)stats->n_rows / branches));
     RV_TRY(rv_metric_add(&frame, RV_M_IMAGINE_TERMINATED, (double)stats->n_terminated / branches));
     RV_TRY(rv_metric_add(&frame, RV_M_IMAGINE_STOPPED, (double)stats->n_stopped / branches));
+    if (stats->n_lost > 0)
+        RV_TRY(rv_metric_add(&frame, RV_M_GUARD_ROWS, (double)stats->n_lost));
     return rv_feed_push_send(ctx->push, &frame);
 }
 
-static rv_status rollout_work(void *role, rv_context *ctx, const rv_tick *tick)
+static void keep_source(const rv_context *ctx, rollout *r, const rv_tick *tick)
 {
-    rollout *r = role;
-    if (!tick->imagine)
-        return RV_OK;
+    if (r->n_sources == 0)
+        return;
+    source_copy *s = &r->sources[r->n_taken++ % r->n_sources];
+    s->tick = tick->tick;
+    memcpy(s->members, ctx->board.members, (size_t)s->n_members * sizeof *s->members);
+    memcpy(s->policy, ctx->board.policy, (size_t)s->n_policy * sizeof *s->policy);
+}
+
+/* the blocks of this rank; is_new: for the first time */
+static rv_status imagine(rollout *r, rv_context *ctx, const rv_tick *tick, bool is_new)
+{
     const rv_branch_source source = {
         .seed = (uint64_t)ctx->cfg->root.seed,
         .retrain = tick->imagine_retrain,
@@ -74,13 +122,21 @@ static rv_status rollout_work(void *role, rv_context *ctx, const rv_tick *tick)
         .elites = ctx->board.elites,
         .policy = ctx->board.policy,
     };
+    keep_source(ctx, r, tick);
     for (int i = 0; i < r->n_units; i++) {
         rv_branch_stats stats;
+        rv_pulse_at(RV_PHASE_WORK, RV_ROLLOUT, r->numbers[i]);
         RV_TRY(rv_branch_run(r->branch, &source, r->numbers[i], r->rows + i * r->capacity * r->width, &stats));
         r->n_rows[i] = stats.n_rows;
-        RV_TRY(report(ctx, r->numbers[i], tick, &stats));
+        if (is_new)
+            RV_TRY(report(ctx, r->numbers[i], tick, &stats));
     }
     return RV_OK;
+}
+
+static rv_status rollout_work(void *role, rv_context *ctx, const rv_tick *tick)
+{
+    return tick->imagine ? imagine(role, ctx, tick, true) : RV_OK;
 }
 
 static const void *rollout_offer(void *role, int unit, size_t *n_bytes)
@@ -93,10 +149,59 @@ static const void *rollout_offer(void *role, int unit, size_t *n_bytes)
     return r->rows + i * r->capacity * r->width;
 }
 
+/* ---- sources ---- */
+
+static rv_status show_source(void *unit, rv_visit visit, void *user)
+{
+    source_copy *s = unit;
+    RV_TRY(visit(user, "members", RV_F32, s->n_members, s->members));
+    return visit(user, "policy", RV_F32, s->n_policy, s->policy);
+}
+
+static void name_source(int64_t tick, char out[32])
+{
+    snprintf(out, 32, "source_%lld", (long long)tick);
+}
+
+/* after a resume none, until rv_rollout_again brings them */
+static int rollout_n_states(void *role)
+{
+    const rollout *r = role;
+    return r->n_taken < r->n_sources ? (int)r->n_taken : r->n_sources;
+}
+
+static int rollout_most_states(void *role)
+{
+    return ((rollout *)role)->n_sources;
+}
+
+static void rollout_state(void *role, int i, rv_unit_state *out)
+{
+    rollout *r = role;
+    *out = (rv_unit_state){.show = show_source, .unit = &r->sources[i]};
+    name_source(r->sources[i].tick, out->name);
+}
+
+rv_status rv_rollout_again(void *role, rv_context *ctx, const rv_tick *tick, const rv_checkpoint *checkpoint)
+{
+    char name[32];
+    source_copy board = {.n_members = ctx->cfg->model.members * ctx->member_shape.n_published,
+                         .n_policy = ctx->actor_net.n_params,
+                         .members = ctx->board.members,
+                         .policy = ctx->board.policy};
+    name_source(tick->tick, name);
+    RV_TRY(rv_checkpoint_load_unit(checkpoint, name, show_source, &board));
+    rv_edge_choose_elites(ctx);
+    return imagine(role, ctx, tick, false);
+}
+
 const rv_role rv_role_rollout = {
     .id = RV_ROLLOUT,
     .create = rollout_create,
     .destroy = rollout_destroy,
     .work = rollout_work,
     .offer = rollout_offer,
+    .n_states = rollout_n_states,
+    .most_states = rollout_most_states,
+    .state = rollout_state,
 };

@@ -1,13 +1,18 @@
 #include "roles/run.h"
 
+#include "base/clock.h"
+#include "base/disk.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "math/gemm.h"
 #include "roles/context.h"
 #include "roles/coordinator.h"
+#include "roles/guard.h"
 #include "roles/persist.h"
+#include "roles/replay.h"
 #include "roles/tick.h"
+#include "roles/watchdog.h"
 #include "run/checkpoint.h"
 
 #include <stdio.h>
@@ -25,20 +30,24 @@ static void name_this_rank(const rv_world *world, const rv_layout *layout)
     rv_log_set_prefix(prefix);
 }
 
-rv_status rv_run_find_start(rv_run_plan *plan, bool verify)
+rv_status rv_run_find_start(rv_run_plan *plan, bool is_loud)
 {
     rv_checkpoint checkpoint;
-    rv_status status = rv_checkpoint_newest(plan->run_dir, &checkpoint);
+    rv_status status = rv_checkpoint_newest(plan->run_dir, is_loud, &checkpoint);
     plan->first_tick = 0;
+    RV_TRY(rv_guard_last(plan->run_dir, &plan->rolled_back));
     if (status == RV_E_NOINPUT) {
-        rv_info("no checkpoint in %s yet: the run starts from the beginning", plan->run_dir);
         plan->resume = false;
+        RV_TRY(rv_replay_check(&plan->cfg, plan->run_dir, NULL));
+        if (is_loud)
+            rv_info("no checkpoint in %s yet: the run starts from the beginning, with the rows of its journal",
+                    plan->run_dir);
         return RV_OK;
     }
     RV_TRY(status);
     status = rv_persist_check(&checkpoint, &plan->cfg);
-    for (int i = 0; verify && status == RV_OK && i < checkpoint.n_units; i++)
-        status = rv_checkpoint_verify(&checkpoint, &checkpoint.units[i]);
+    if (status == RV_OK)
+        status = rv_replay_check(&plan->cfg, plan->run_dir, &checkpoint.journal);
     if (status == RV_OK)
         plan->first_tick = checkpoint.tick;
     rv_checkpoint_clear(&checkpoint);
@@ -46,9 +55,17 @@ rv_status rv_run_find_start(rv_run_plan *plan, bool verify)
 }
 
 /* other ranks still wait for this one, and messages may be under way: say it and end the job, tidy up nothing */
-static _Noreturn void fail(const rv_world *world, rv_status status)
+static _Noreturn void fail(const rv_world *world, rv_watchdog *watchdog, const char *run_dir, rv_status status)
 {
+    const double others_s = 10;
+    /* a disk that is full is full for all; the first ends the job, and this rank with it */
+    bool is_first = rv_watchdog_is_first(watchdog);
+    for (double start = rv_clock_now(); !is_first && rv_clock_now() - start < others_s;)
+        rv_clock_sleep(others_s); /* a signal cuts it short */
     rv_log_error_record();
+    if (status == RV_E_IO)
+        rv_info("the last checkpoint is whole; when the disk is well again, go on with: reverie train --resume %s",
+                run_dir);
     rv_world_abort(world, rv_status_exit_code(status));
 }
 
@@ -96,21 +113,28 @@ static rv_status run_loop(rv_world *world, const rv_run_plan *plan, const rv_lay
     rv_coordinator *coordinator = NULL;
     rv_context *ctx = NULL;
     rv_loop loop = {0};
+    rv_watchdog *watchdog = NULL;
+    rv_disk_on_full((rv_disk_full)plan->cfg.disk.on_full);
+    RV_TRY_GOTO(rv_watchdog_create(world, layout, plan->cfg.watchdog.seconds, plan->run_dir, &watchdog), done);
     RV_TRY_GOTO(choose_kernels(world, plan), done);
     RV_TRY_GOTO(rv_coordinator_create(world, plan, layout, &coordinator), done);
     RV_TRY_GOTO(announce(world, plan), done);
     name_this_rank(world, layout);
     RV_TRY_GOTO(rv_context_create(&plan->cfg, layout, world, coordinator, plan->run_dir, &ctx), done);
-    RV_TRY_GOTO(rv_loop_create(ctx, plan->resume, &loop), done);
+    RV_TRY_GOTO(rv_replay_open(ctx), done);
+    RV_TRY_GOTO(rv_loop_create(ctx, plan->resume ? plan->first_tick : -1, &loop), done);
     RV_TRY_GOTO(rv_loop_run(&loop), done);
     rv_coordinator_conclude(coordinator, plan);
 done:
+    if (status == RV_E_NONFINITE)
+        status = rv_guard_answer(plan->run_dir, loop.next_tick, plan->rolled_back);
     if (status != RV_OK && status != RV_E_STOPPED)
-        fail(world, status);
+        fail(world, watchdog, plan->run_dir, status);
     if (loop.ctx)
         rv_loop_destroy(&loop);
     rv_context_destroy(&ctx);
     rv_coordinator_destroy(&coordinator);
+    rv_watchdog_destroy(&watchdog);
     return status;
 }
 
@@ -122,7 +146,7 @@ rv_status rv_run(rv_world *world, const rv_run_plan *plan)
     if (status == RV_OK)
         status = rv_layout_create(&plan->cfg, world->size, &layout);
     if (status != RV_OK)
-        fail(world, status);
+        fail(world, NULL, plan->run_dir, status);
     name_this_rank(world, &layout);
     status = run_loop(world, plan, &layout);
     rv_layout_clear(&layout);

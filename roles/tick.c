@@ -1,10 +1,11 @@
 #include "roles/tick.h"
 
 #include "base/clock.h"
+#include "base/pulse.h"
 #include "roles/coordinator.h"
 #include "roles/edge.h"
 #include "roles/persist.h"
-#include "run/stop.h"
+#include "roles/replay.h"
 
 /* a stage: who works, and what changes hands after it */
 static const struct {
@@ -38,6 +39,7 @@ static rv_status edge(rv_loop *loop, const rv_tick *tick, int first, int stage, 
 {
     rv_context *ctx = loop->ctx;
     rv_moment start = moment(ctx);
+    rv_pulse_at(RV_PHASE_EDGE, (int)stages[stage].role->id, -1);
     if (is_due(stage, tick))
         RV_TRY(rv_edge_post(ctx, stages[stage].product, loop->roles[stages[stage].role->id]));
     for (int s = first; s <= stage && take; s++)
@@ -56,6 +58,7 @@ static rv_status work(rv_loop *loop, const rv_tick *tick, int stage)
     if (!loop->roles[role->id])
         return RV_OK;
     rv_moment start = moment(loop->ctx);
+    rv_pulse_at(RV_PHASE_WORK, (int)role->id, -1);
     rv_status status = role->work(loop->roles[role->id], loop->ctx, tick);
     if (status != RV_OK)
         return rv_error_prefix(status, "%s, steps %lld to %lld", rv_role_names[role->id], (long long)tick->first_step,
@@ -89,6 +92,8 @@ static rv_status report_ledger(rv_loop *loop, const rv_tick *tick)
         RV_TRY(rv_metric_add(&frame, rv_role_times[role].wait, loop->of_role[role].wait));
         RV_TRY(rv_metric_add(&frame, rv_role_times[role].exchange, loop->of_role[role].exchange));
     }
+    RV_TRY(rv_metric_add(&frame, RV_M_CHECKPOINT_S, loop->checkpoint_s));
+    loop->checkpoint_s = 0;
     loop->ledger_at = now;
     return rv_feed_push_send(ctx->push, &frame);
 }
@@ -96,6 +101,7 @@ static rv_status report_ledger(rv_loop *loop, const rv_tick *tick)
 static rv_status run_tick(rv_loop *loop, const rv_tick *tick)
 {
     bool lockstep = loop->ctx->cfg->schedule.mode == RV_LOCKSTEP;
+    rv_pulse_tick(tick->tick);
     for (int s = 0; s < RV_N_ROLES; s++) {
         RV_TRY(work(loop, tick, s));
         RV_TRY(edge(loop, tick, lockstep ? s : 0, s, lockstep || s == RV_N_ROLES - 1));
@@ -114,15 +120,15 @@ static rv_status create_roles(rv_loop *loop)
     return RV_OK;
 }
 
-rv_status rv_loop_create(rv_context *ctx, bool resume, rv_loop *out)
+rv_status rv_loop_create(rv_context *ctx, int64_t resume_tick, rv_loop *out)
 {
     /* a tick in which nothing was acted or imagined: weights alone change hands */
     const rv_tick weights = {.fit = true, .n_updates = 1};
     *out = (rv_loop){.ctx = ctx};
     RV_TRY(create_roles(out));
     RV_TRY(rv_shared_open(ctx->shared));
-    if (resume)
-        RV_TRY(rv_persist_load(out));
+    RV_TRY(resume_tick >= 0 ? rv_persist_load(out, resume_tick) : rv_replay_load(ctx, 0, NULL));
+    RV_TRY(rv_persist_create(out, &out->persist));
     for (int s = 0; s < RV_N_ROLES; s++)
         if (stages[s].product == RV_MEMBERS || stages[s].product == RV_POLICY_WEIGHTS)
             RV_TRY(edge(out, &weights, s, s, true));
@@ -131,6 +137,7 @@ rv_status rv_loop_create(rv_context *ctx, bool resume, rv_loop *out)
 
 void rv_loop_destroy(rv_loop *loop)
 {
+    rv_persist_destroy(&loop->persist);
     for (int s = 0; s < RV_N_ROLES; s++) {
         const rv_role *role = stages[s].role;
         if (loop->roles[role->id])
@@ -144,26 +151,55 @@ const rv_role *rv_loop_role(int stage)
     return stages[stage].role;
 }
 
+/* what the ranks agree on between two ticks: stop: the strongest reason that somebody knows */
+static rv_status end_tick(rv_loop *loop, int64_t step, rv_stop *stop)
+{
+    int64_t any[2] = {(int64_t)rv_coordinator_look(loop->ctx->coordinator, step), 0}; /* and: still writing */
+    RV_TRY(rv_persist_is_busy(loop, &any[1]));
+    RV_TRY(rv_world_max(loop->ctx->world, 2, any));
+    *stop = (rv_stop)any[0];
+    double start = rv_clock_now();
+    if (!any[1])
+        RV_TRY(rv_persist_advance(loop));
+    loop->checkpoint_s += rv_clock_now() - start;
+    return RV_OK;
+}
+
+static rv_status save(rv_loop *loop)
+{
+    double start = rv_clock_now();
+    RV_TRY(rv_persist_save(loop));
+    loop->checkpoint_s += rv_clock_now() - start;
+    return RV_OK;
+}
+
 rv_status rv_loop_run(rv_loop *loop)
 {
     rv_context *ctx = loop->ctx;
     int64_t n_ticks = rv_schedule_ticks(&ctx->schedule);
     int64_t every = ctx->cfg->checkpoint.every_ticks;
+    rv_stop stop = RV_STOP_NO;
     loop->ledger_at = moment(ctx);
     while (loop->next_tick < n_ticks) {
         rv_tick tick = rv_schedule_tick(&ctx->schedule, loop->next_tick);
         RV_TRY(run_tick(loop, &tick));
+        rv_pulse_at(RV_PHASE_TICK_END, -1, -1);
         RV_TRY(rv_coordinator_check(ctx->coordinator));
         loop->next_tick++;
-        int64_t stop = rv_stop_requested();
-        RV_TRY(rv_world_max(ctx->world, 1, &stop));
+        RV_TRY(end_tick(loop, tick.last_step, &stop));
         bool is_due = every > 0 && loop->next_tick % every == 0 && loop->next_tick < n_ticks;
         if (stop || is_due)
-            RV_TRY(rv_persist_save(loop));
-        RV_CHECK(!stop, RV_E_STOPPED, "stopped at step %lld as asked; go on with: reverie train --resume %s",
-                 (long long)tick.last_step, ctx->run_dir);
+            RV_TRY(save(loop));
+        if (stop) {
+            RV_TRY(rv_persist_finish(loop));
+            RV_TRY(rv_coordinator_ended(ctx->coordinator, stop));
+        }
+        RV_CHECK(!stop, RV_E_STOPPED, "stopped at step %lld %s; go on with: reverie train --resume %s",
+                 (long long)tick.last_step, rv_stop_text(stop), ctx->run_dir);
     }
     rv_tick closing = rv_schedule_tick(&ctx->schedule, n_ticks);
     RV_TRY(run_tick(loop, &closing));
-    return rv_persist_save(loop);
+    RV_TRY(rv_persist_save(loop));
+    RV_TRY(rv_persist_finish(loop));
+    return rv_coordinator_ended(ctx->coordinator, RV_STOP_NO);
 }

@@ -3,8 +3,8 @@
  *   lockstep:   for each stage A, M, I, P: work, then its edge          then E
  *   pipelined:  work of all stages that this rank hosts, each posting what it made, then all edges
  *
- * At the end of a tick the ranks agree whether somebody was asked to stop; a checkpoint is written when it is due, on
- * a stop, and at the end of the run.
+ * At the end of a tick the ranks agree whether somebody was asked to stop, and whether somebody still writes; a
+ * checkpoint is begun when it is due, on a stop, and at the end of the run.
  */
 #pragma once
 #include "roles/ledger.h"
@@ -15,18 +15,23 @@ typedef struct rv_moment {
     double now, wait, exchange;
 } rv_moment;
 
+typedef struct rv_persist rv_persist; /* persist.h */
+
 /** The roles of this rank and where the run is. */
 typedef struct rv_loop {
     rv_context *ctx;
     void *roles[RV_N_ROLES];      /* state of each hosted role, NULL for others */
     int64_t next_tick;            /* ticks done */
+    rv_persist *persist;          /* the checkpoint under way */
     rv_moment ledger_at;          /* when this rank's last time ledger ended */
+    double checkpoint_s;          /* for checkpoints, since then */
     rv_times of_role[RV_N_ROLES]; /* in the work of each role, since then */
 } rv_loop;
 
-/** Set up the units of this rank; then, collectively, publish what a first tick reads. resume: from the newest
- * checkpoint of the run (collective). The caller destroys the loop, also after a failure. */
-rv_status rv_loop_create(rv_context *ctx, bool resume, rv_loop *out);
+/** Set up the units of this rank; then, collectively, publish what a first tick reads. resume_tick: go on
+ * from the checkpoint of that tick (collective); -1: from the beginning. The caller destroys the loop, also after a
+ * failure. */
+rv_status rv_loop_create(rv_context *ctx, int64_t resume_tick, rv_loop *out);
 void rv_loop_destroy(rv_loop *loop);
 
 /** Run to the end, evaluate the final policy and write the last checkpoint. Collective.

@@ -1,5 +1,6 @@
 #include "agent/evaluate.h"
 
+#include "base/pulse.h"
 #include "nn/policy_net.h"
 
 static rv_status run(rv_env *env, rv_rng *rng, const rv_mlp *net, const float *params, int64_t age, rv_mlp_tape *tape,
@@ -14,6 +15,7 @@ static rv_status run(rv_env *env, rv_rng *rng, const rv_mlp *net, const float *p
         RV_TRY(rv_env_step(env, act, obs, &result));
         e->total += result.reward;
         e->length++;
+        rv_pulse_beat();
     }
     e->terminated = result.terminated;
     return RV_OK;
@@ -25,7 +27,7 @@ rv_status rv_evaluate_episode(rv_env *env, const rv_mlp *net, const float *param
     rv_rng rng = rv_rng_at(seed, RV_STREAM_EVAL, (uint32_t)episode, (uint64_t)evaluation);
     rv_episode e = {.length = 0};
     rv_status status = run(env, &rng, net, params, age, tape, scratch, &e);
-    e.failed = status == RV_E_ENV;
+    e.failed = status == RV_E_ENV || status == RV_E_NONFINITE;
     if (!e.failed)
         RV_TRY(status);
     *out = e;

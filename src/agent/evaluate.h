@@ -16,13 +16,14 @@ typedef struct rv_episode {
     double total;    /* return: sum of rewards */
     int64_t length;  /* steps */
     bool terminated; /* by the task; false: its time limit, or RV_EVALUATE_MAX_STEPS */
-    bool failed;     /* the user's own environment failed (rv_error_last says how); the rest is up to there */
+    bool failed;     /* the user's own environment failed, or a number was not finite (rv_error_last says what); the
+                        rest is up to there */
 } rv_episode;
 
 /** Run episode number `episode` of evaluation number `evaluation`, reset from (seed, RV_STREAM_EVAL, episode,
  * evaluation) at that age (rv_env_reset_at).
  * @param[in] env any state, left at the end of the episode; net, params as in nn/policy_net.h; tape made for net;
  * scratch (n_obs + n_act)
- * @return RV_OK; RV_E_NONFINITE */
+ * @return RV_OK, also when the episode failed; what went wrong with more than it */
 rv_status rv_evaluate_episode(rv_env *env, const rv_mlp *net, const float *params, uint64_t seed, int64_t evaluation,
                               int episode, int64_t age, rv_mlp_tape *tape, float *scratch, rv_episode *out);

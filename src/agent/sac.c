@@ -302,5 +302,6 @@ rv_status rv_sac_visit(rv_sac *sac, rv_visit visit, void *user)
     RV_TRY(visit(user, "adam_v", RV_F32, sac->n_params, sac->adam_v));
     RV_TRY(visit(user, "target", RV_F32, sac->n_critics, sac->target));
     RV_TRY(visit(user, "n_updates", RV_I64, 1, &sac->n_updates));
+    RV_TRY(visit(user, "skipped_in_row", RV_I64, 1, &sac->n_skipped));
     return RV_OK;
 }

@@ -47,6 +47,7 @@ typedef struct rv_sac {
     float *params, *adam_m, *adam_v;      /* (n_params) */
     float *target;                        /* (n_critics) */
     int64_t n_updates;
+    int64_t n_skipped; /* updates left out by the caller since the last that was not, for its budget */
 } rv_sac;
 
 /** Loss values that ride behind the gradients. */
@@ -93,5 +94,5 @@ void rv_sac_actor_apply(rv_sac *sac, const float *grad);
 /** The temperature, exp(log_alpha). */
 double rv_sac_alpha(const rv_sac *sac);
 
-/** Show everything a checkpoint must hold: params, adam_m, adam_v, target, n_updates. */
+/** Show everything a checkpoint must hold: params, adam_m, adam_v, target, n_updates, skipped_in_row. */
 rv_status rv_sac_visit(rv_sac *sac, rv_visit visit, void *user);

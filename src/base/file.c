@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include "base/disk.h"
 #include "base/memory.h"
 
 #include <dirent.h>
@@ -9,6 +10,16 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* open and fsync may be interrupted on network file systems */
+static int open_again(const char *path, int flags)
+{
+    for (;;) {
+        int fd = open(path, flags | O_CLOEXEC, 0666);
+        if (fd >= 0 || errno != EINTR)
+            return fd;
+    }
+}
 
 rv_status rv_path_join(const char *folder, const char *name, char out[RV_PATH])
 {
@@ -24,6 +35,16 @@ bool rv_file_exists(const char *path)
     return stat(path, &st) == 0;
 }
 
+/* @return errno */
+static int make_folder(const char *path)
+{
+    int why = 0;
+    do
+        why = mkdir(path, 0777) == 0 ? 0 : errno;
+    while (why != 0 && rv_disk_retry(path, why));
+    return why;
+}
+
 rv_status rv_folder_make(const char *path)
 {
     char part[RV_PATH];
@@ -36,8 +57,10 @@ rv_status rv_folder_make(const char *path)
         char kept = part[i];
         part[i] = '\0';
         struct stat st;
-        if (mkdir(part, 0777) != 0) {
-            RV_CHECK(errno == EEXIST, RV_E_EXISTS, "cannot make folder '%s': %s", part, strerror(errno));
+        int why = make_folder(part);
+        if (why != 0) {
+            RV_CHECK(why == EEXIST, rv_disk_is_trouble(why) ? RV_E_IO : RV_E_EXISTS, "cannot make folder '%s': %s",
+                     part, strerror(why));
             RV_CHECK(stat(part, &st) == 0 && S_ISDIR(st.st_mode), RV_E_EXISTS, "'%s' is not a folder", part);
         }
         part[i] = kept;
@@ -77,7 +100,7 @@ rv_status rv_file_read(const char *path, size_t max, char **out, size_t *n_out)
     char *bytes = NULL;
     size_t n = 0;
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open_again(path, O_RDONLY);
     RV_CHECK(fd >= 0, RV_E_NOINPUT, "cannot open '%s': %s", path, strerror(errno));
     RV_CHECK_GOTO(fstat(fd, &st) == 0 && S_ISREG(st.st_mode), RV_E_NOINPUT, done, "'%s' is not a file", path);
     RV_CHECK_GOTO((size_t)st.st_size <= max, RV_E_DATA, done, "'%s' has %lld bytes, at most %zu are allowed", path,
@@ -101,33 +124,50 @@ done:
     return status;
 }
 
-static rv_status write_all(int fd, const char *path, const char *bytes, size_t n)
-{
-    while (n > 0) {
-        ssize_t put = write(fd, bytes, n);
-        if (put < 0 && errno == EINTR)
-            continue;
-        RV_CHECK(put > 0, RV_E_IO, "cannot write '%s': %s", path, strerror(errno));
-        bytes += put;
-        n -= (size_t)put;
-    }
-    return RV_OK;
-}
-
 rv_status rv_folder_sync(const char *path)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open_again(path, O_RDONLY | O_DIRECTORY);
     RV_CHECK(fd >= 0, RV_E_IO, "cannot open folder '%s': %s", path, strerror(errno));
-    int failed = fsync(fd) != 0 && errno != EINVAL; /* some file systems cannot sync a folder */
+    int failed = rv_disk_sync(fd) != 0 && errno != EINVAL; /* some file systems cannot sync a folder */
     int why = errno;
     close(fd);
     RV_CHECK(!failed, RV_E_IO, "cannot sync folder '%s': %s", path, strerror(why));
     return RV_OK;
 }
 
-rv_status rv_file_write(const char *path, const void *bytes, size_t n)
+/* *why: errno of a sync that failed, after which what was written may be lost */
+static rv_status put_once(const char *path, const void *bytes, size_t n, int *why)
 {
     rv_status status = RV_OK;
+    int fd = -1;
+    *why = 0;
+    do
+        fd = open_again(path, O_WRONLY | O_CREAT | O_TRUNC);
+    while (fd < 0 && rv_disk_retry(path, errno));
+    RV_CHECK(fd >= 0, RV_E_IO, "cannot create '%s': %s", path, strerror(errno));
+    RV_TRY_GOTO(rv_disk_write(fd, path, bytes, n), fail);
+    *why = rv_disk_sync(fd) == 0 ? 0 : errno;
+    RV_CHECK_GOTO(!*why, RV_E_IO, fail, "cannot sync '%s': %s", path, strerror(*why));
+    close(fd);
+    return RV_OK;
+fail:
+    close(fd);
+    unlink(path);
+    return status;
+}
+
+rv_status rv_file_put(const char *path, const void *bytes, size_t n)
+{
+    rv_status status = RV_OK;
+    int why = 0;
+    do
+        status = put_once(path, bytes, n, &why);
+    while (status != RV_OK && rv_disk_retry(path, why));
+    return status;
+}
+
+rv_status rv_file_write(const char *path, const void *bytes, size_t n)
+{
     char temporary[RV_PATH + 16];
     char folder[RV_PATH];
     RV_CHECK(strlen(path) < RV_PATH, RV_E_USAGE, "path longer than %d characters", RV_PATH - 1);
@@ -136,17 +176,11 @@ rv_status rv_file_write(const char *path, const void *bytes, size_t n)
     char *slash = strrchr(folder, '/');
     if (slash)
         *slash = '\0';
-
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    RV_CHECK(fd >= 0, RV_E_IO, "cannot create '%s': %s", temporary, strerror(errno));
-    RV_TRY_GOTO(write_all(fd, temporary, bytes, n), fail);
-    RV_CHECK_GOTO(fsync(fd) == 0, RV_E_IO, fail, "cannot sync '%s': %s", temporary, strerror(errno));
-    RV_CHECK_GOTO(rename(temporary, path) == 0, RV_E_IO, fail, "cannot rename '%s' to '%s': %s", temporary, path,
-                  strerror(errno));
-    close(fd);
+    RV_TRY(rv_file_put(temporary, bytes, n));
+    if (rename(temporary, path) != 0) {
+        int why = errno;
+        unlink(temporary);
+        return rv_raise(RV_E_IO, "cannot rename '%s' to '%s': %s", temporary, path, strerror(why));
+    }
     return rv_folder_sync(!slash ? "." : folder[0] ? folder : "/");
-fail:
-    close(fd);
-    unlink(temporary);
-    return status;
 }

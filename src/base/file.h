@@ -11,7 +11,8 @@ rv_status rv_path_join(const char *folder, const char *name, char out[RV_PATH]);
 
 bool rv_file_exists(const char *path);
 
-/** Make a folder and its parents; no error when it is there. */
+/** Make a folder and its parents; no error when it is there. @return RV_OK; RV_E_EXISTS (it cannot be made there);
+ * RV_E_IO (a disk in trouble) */
 rv_status rv_folder_make(const char *path);
 
 /** Remove a folder and all it holds; no error when it is not there. */
@@ -23,6 +24,10 @@ rv_status rv_file_read(const char *path, size_t max, char **out, size_t *n_out);
 
 /** Write under a temporary name, fsync, rename, fsync the folder: path holds the old bytes or the new. */
 rv_status rv_file_write(const char *path, const void *bytes, size_t n);
+
+/** Write a file of a folder that is not there for others yet: over what has the name, then fsync. On failure no file is
+ * left. The caller syncs the folder. */
+rv_status rv_file_put(const char *path, const void *bytes, size_t n);
 
 /** fsync a folder, so that renames in it last. */
 rv_status rv_folder_sync(const char *path);

@@ -11,7 +11,8 @@ rv_status rv_json_parse(const char *name, const char *text, size_t n, json_t **o
         for (char *c = error.text; *c; c++) /* it may quote the file */
             if (!isprint((unsigned char)*c))
                 *c = '?';
-        return rv_raise(RV_E_DATA, "%s:%d:%d: %s", name, error.line, error.column, error.text);
+        rv_status status = json_error_code(&error) == json_error_out_of_memory ? RV_E_NOMEM : RV_E_DATA;
+        return rv_raise(status, "%s:%d:%d: %s", name, error.line, error.column, error.text);
     }
     if (!json_is_object(root)) {
         json_decref(root);

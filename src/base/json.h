@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /** Parse n bytes, which must be one JSON object and nothing else. name stands for the file in messages. Untrusted
- * bytes are safe. @return RV_OK; RV_E_DATA "manifest.json:3:7: '}' expected" */
+ * bytes are safe. @return RV_OK; RV_E_DATA "manifest.json:3:7: '}' expected"; RV_E_NOMEM */
 rv_status rv_json_parse(const char *name, const char *text, size_t n, json_t **out);
 
 /** The whole number under key, in [0, 2^63). @return RV_OK; RV_E_DATA when it is missing or something else */

@@ -26,6 +26,7 @@
     X(RV_E_EXISTS,      73, "the output exists already or cannot be created")         \
     X(RV_E_IO,          74, "reading or writing failed")                              \
     X(RV_E_STOPPED,     75, "stopped on request; train --resume goes on from here")   \
+    X(RV_E_AGAIN,       75, "interrupted; train --resume tries again from the last checkpoint")          \
     X(RV_E_PROTOCOL,    76, "a message between ranks is malformed")                   \
     X(RV_E_NONFINITE,   76, "a number is not finite")                                 \
     X(RV_E_CONFIG,      78, "the configuration is wrong")

@@ -1,5 +1,6 @@
 #include "base/unpack.h"
 
+#include <math.h>
 #include <string.h>
 
 /* msgpack-c's own decoder takes memory for whatever length the bytes claim, before it has seen them, and it does not
@@ -154,5 +155,15 @@ rv_status rv_unpack_f64(rv_unpack *c, double *out)
         return wrong_type(c, "a 64-bit float", tag);
     RV_TRY(take(c, 8, &bits));
     memcpy(out, &bits, sizeof bits);
+    return RV_OK;
+}
+
+rv_status rv_unpack_f64_or_nil(rv_unpack *c, double *out)
+{
+    enum { NIL = 0xc0 };
+    if (c->at == c->end || *c->at != NIL)
+        return rv_unpack_f64(c, out);
+    c->at++;
+    *out = (double)NAN;
     return RV_OK;
 }

@@ -45,3 +45,6 @@ rv_status rv_unpack_bool(rv_unpack *c, bool *out);
 
 /** Of 64 bits; any bits, NaN as well. */
 rv_status rv_unpack_f64(rv_unpack *c, double *out);
+
+/** rv_unpack_f64, or nil, which becomes NaN. */
+rv_status rv_unpack_f64_or_nil(rv_unpack *c, double *out);

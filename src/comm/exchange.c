@@ -1,6 +1,7 @@
 #include "comm/exchange.h"
 
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "comm/world_mpi.h"
 
 #include <limits.h>
@@ -32,6 +33,7 @@ struct rv_exchange {
     int max_posts, max_units, n_requests, n_local;
     MPI_Request *requests;     /* (max_posts) sends under way */
     reference *references;     /* (max_posts) what those send that are references */
+    int *readers;              /* (max_posts) to whom */
     local_post *local;         /* (max_posts) messages to this rank itself */
     int next_local;            /* where the search begins: messages are mostly taken in the order of their posts */
     taken *taken;              /* (node_size) of each sender on the node; the sender waits for it */
@@ -62,6 +64,7 @@ rv_status rv_exchange_create(rv_world *world, rv_shared *shared, int max_posts, 
     RV_TRY_GOTO(reserve_counts(x), fail);
     RV_TRY_GOTO(RV_NEW(x->requests, max_posts), fail);
     RV_TRY_GOTO(RV_NEW(x->references, max_posts), fail);
+    RV_TRY_GOTO(RV_NEW(x->readers, max_posts), fail);
     RV_TRY_GOTO(RV_NEW(x->local, max_posts), fail);
     RV_TRY_GOTO(RV_NEW(x->posted, world->node_size), fail);
     RV_TRY_GOTO(RV_NEW(x->waited, world->node_size), fail);
@@ -85,6 +88,7 @@ void rv_exchange_destroy(rv_exchange **exchange)
         return;
     rv_mem_free(&x->requests);
     rv_mem_free(&x->references);
+    rv_mem_free(&x->readers);
     rv_mem_free(&x->local);
     rv_mem_free(&x->posted);
     rv_mem_free(&x->waited);
@@ -138,7 +142,7 @@ rv_status rv_exchange_send(rv_exchange *x, int to, int product, int unit, const 
         n = sizeof *r;
     }
     RV_MPI(MPI_Isend(bytes, (int)n, MPI_BYTE, to, tag, w->mpi->world, &x->requests[x->n_requests]));
-    x->n_requests++;
+    x->readers[x->n_requests++] = to;
     return RV_OK;
 }
 
@@ -193,6 +197,7 @@ rv_status rv_exchange_receive(rv_exchange *x, int from, int product, int unit, v
     int tag = tag_of(product, unit);
     int n = 0;
     size_t got = 0;
+    rv_pulse_wait(RV_WAIT_MESSAGE, from, product, unit);
     RV_TRY(
         rv_world_probe(x->world, from, tag, is_on_node(x->world, from) ? tag | REFERENCE : -1, &message, &mpi_status));
     bool is_reference = mpi_status.MPI_TAG != tag;
@@ -207,21 +212,35 @@ rv_status rv_exchange_receive(rv_exchange *x, int from, int product, int unit, v
              product, unit, from, got, max);
     if (!is_reference)
         RV_TRY(take(x, &message, out, n));
+    rv_pulse_go_on();
     *n_out = got;
     return RV_OK;
+}
+
+static int rank_on_node(const rv_world *w, int node_rank)
+{
+    int rank = 0;
+    while (w->node_of[rank] != w->node || w->node_rank_of[rank] != node_rank)
+        rank++;
+    return rank;
 }
 
 rv_status rv_exchange_finish(rv_exchange *x)
 {
     rv_world *w = x->world;
-    for (int i = 0; i < x->n_requests; i++)
+    for (int i = 0; i < x->n_requests; i++) {
+        rv_pulse_wait(RV_WAIT_READER, x->readers[i], 0, 0);
         RV_TRY(rv_world_wait(w, &x->requests[i], MPI_STATUS_IGNORE));
+        rv_pulse_go_on();
+    }
     for (int r = 0; r < w->node_size; r++) {
         if (x->waited[r] == x->posted[r])
             continue;
         const taken *reader = rv_shared_find(x->shared, r, x->name);
         RV_CHECK(reader, RV_E_INTERNAL, "node rank %d counts no messages: exchanges are created in one order", r);
+        rv_pulse_wait(RV_WAIT_READER, rank_on_node(w, r), 0, 0);
         RV_TRY(rv_world_wait_count(w, &reader[w->node_rank].count, x->posted[r]));
+        rv_pulse_go_on();
         x->waited[r] = x->posted[r];
     }
     x->n_requests = 0;

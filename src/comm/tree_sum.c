@@ -1,6 +1,7 @@
 #include "comm/tree_sum.h"
 
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "comm/world_mpi.h"
 
 #include <string.h>
@@ -132,13 +133,22 @@ static rv_status find_parts(rv_tree_sum *s)
     return RV_OK;
 }
 
+/* for other owners, who have to bring a count so far */
+static rv_status wait_for(const rv_tree_sum *s, const atomic_uint_fast64_t *count, uint64_t at_least)
+{
+    rv_pulse_wait(RV_WAIT_SUM, -1, s->product, 0);
+    RV_TRY(rv_world_wait_count(s->world, count, at_least));
+    rv_pulse_go_on();
+    return RV_OK;
+}
+
 rv_status rv_tree_sum_part(rv_tree_sum *s, int unit, float **part)
 {
     RV_CHECK(!s->is_begun, RV_E_INTERNAL, "sum %d: a part was asked for before the sum has ended", s->product);
     if (!s->total)
         RV_TRY(find_parts(s));
     if (s->is_on_node && s->n_owners > 1)
-        RV_TRY(rv_world_wait_count(s->world, &s->counters->n_done, s->n_done));
+        RV_TRY(wait_for(s, &s->counters->n_done, s->n_done));
     *part = part_in(s, s->block, unit);
     return RV_OK;
 }
@@ -210,7 +220,7 @@ static void sum_alone(const rv_tree_sum *s)
  * neither waits for the other's half */
 static rv_status sum_by_two(rv_tree_sum *s)
 {
-    RV_TRY(rv_world_wait_count(s->world, &s->counters->n_ready, s->n_ready));
+    RV_TRY(wait_for(s, &s->counters->n_ready, s->n_ready));
     sum_alone(s);
     atomic_fetch_add_explicit(&s->counters->n_done, 1, memory_order_release);
     return RV_OK;
@@ -223,7 +233,7 @@ static rv_status sum_together(rv_tree_sum *s)
     counters *c = s->counters;
     uint64_t n_done = 0;
     uint64_t first = s->n_taken - (uint64_t)((s->n + CHUNK - 1) / CHUNK);
-    RV_TRY(rv_world_wait_count(s->world, &c->n_ready, s->n_ready));
+    RV_TRY(wait_for(s, &c->n_ready, s->n_ready));
     uint64_t next = atomic_load_explicit(&c->n_taken, memory_order_relaxed);
     while (next < s->n_taken) {
         if (!atomic_compare_exchange_weak_explicit(&c->n_taken, &next, next + 1, memory_order_relaxed,
@@ -235,7 +245,7 @@ static rv_status sum_together(rv_tree_sum *s)
     }
     if (n_done > 0)
         atomic_fetch_add_explicit(&c->n_done, n_done, memory_order_release);
-    return rv_world_wait_count(s->world, &c->n_done, s->n_done);
+    return wait_for(s, &c->n_done, s->n_done);
 }
 
 /* ---- over nodes ---- */

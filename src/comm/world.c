@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "comm/world_mpi.h"
 
 #include <errno.h>
@@ -204,11 +205,19 @@ rv_status rv_world_wait_count(rv_world *world, const atomic_uint_fast64_t *count
     return RV_OK;
 }
 
+static rv_status wait_for_all(rv_world *world, MPI_Request *request)
+{
+    rv_pulse_wait(RV_WAIT_ALL, -1, 0, 0);
+    RV_TRY(rv_world_wait(world, request, MPI_STATUS_IGNORE));
+    rv_pulse_go_on();
+    return RV_OK;
+}
+
 rv_status rv_world_max(rv_world *world, int n, int64_t *values)
 {
     MPI_Request request;
     RV_MPI(MPI_Iallreduce(MPI_IN_PLACE, values, n, MPI_INT64_T, MPI_MAX, world->mpi->world, &request));
-    return rv_world_wait(world, &request, MPI_STATUS_IGNORE);
+    return wait_for_all(world, &request);
 }
 
 rv_status rv_world_broadcast(rv_world *world, void *bytes, size_t n)
@@ -216,7 +225,7 @@ rv_status rv_world_broadcast(rv_world *world, void *bytes, size_t n)
     MPI_Request request;
     RV_CHECK(n <= INT_MAX, RV_E_INTERNAL, "a broadcast of %zu bytes", n);
     RV_MPI(MPI_Ibcast(bytes, (int)n, MPI_BYTE, 0, world->mpi->world, &request));
-    return rv_world_wait(world, &request, MPI_STATUS_IGNORE);
+    return wait_for_all(world, &request);
 }
 
 rv_status rv_world_gather(rv_world *world, const void *bytes, size_t n, void *out)
@@ -224,7 +233,7 @@ rv_status rv_world_gather(rv_world *world, const void *bytes, size_t n, void *ou
     MPI_Request request;
     RV_CHECK(n <= INT_MAX, RV_E_INTERNAL, "a gather of %zu bytes", n);
     RV_MPI(MPI_Igather(bytes, (int)n, MPI_BYTE, out, (int)n, MPI_BYTE, 0, world->mpi->world, &request));
-    return rv_world_wait(world, &request, MPI_STATUS_IGNORE);
+    return wait_for_all(world, &request);
 }
 
 static rv_status sync_windows(const rv_world *world)
@@ -239,7 +248,9 @@ rv_status rv_world_node_barrier(rv_world *world)
     MPI_Request request;
     RV_TRY(sync_windows(world));
     RV_MPI(MPI_Ibarrier(world->mpi->node, &request));
+    rv_pulse_wait(RV_WAIT_NODE, -1, 0, 0);
     RV_TRY(rv_world_wait(world, &request, MPI_STATUS_IGNORE));
+    rv_pulse_go_on();
     return sync_windows(world);
 }
 

@@ -1,8 +1,9 @@
 #include "data/imagined.h"
 
+#include "base/hash.h"
 #include "base/memory.h"
 
-#include <stdio.h>
+#include <string.h>
 
 rv_status rv_imagined_create(int width, int n_generations, int64_t capacity, rv_imagined **out)
 {
@@ -73,21 +74,35 @@ const float *rv_imagined_draw(const rv_imagined *im, rv_rng *rng)
     return generation(im, slot) + i * im->width;
 }
 
-rv_status rv_imagined_visit_counts(rv_imagined *im, rv_visit visit, void *user)
+void rv_imagined_seal(rv_imagined *im)
 {
-    RV_TRY(visit(user, "newest", RV_I64, 1, &im->newest));
-    return visit(user, "count", RV_I64, im->n_generations, im->count);
+    int64_t slot = im->newest % im->n_generations;
+    size_t n_bytes = (size_t)(im->count[slot] * im->width) * sizeof *im->rows;
+    im->hash[slot] = (int64_t)rv_hash_u64(generation(im, slot), n_bytes);
 }
 
-rv_status rv_imagined_visit_rows(rv_imagined *im, rv_visit visit, void *user)
+rv_status rv_imagined_visit(rv_imagined *im, rv_visit visit, void *user)
 {
-    for (int i = 0; i < im->n_generations; i++) {
-        char name[32];
-        RV_CHECK(im->count[i] >= 0 && im->count[i] <= im->capacity, RV_E_DATA,
-                 "%lld imagined rows in one generation, expected at most %lld", (long long)im->count[i],
-                 (long long)im->capacity);
-        snprintf(name, sizeof name, "rows_%d", i);
-        RV_TRY(visit(user, name, RV_F32, im->count[i] * im->width, generation(im, i)));
-    }
+    RV_TRY(visit(user, "newest", RV_I64, 1, &im->newest));
+    RV_TRY(visit(user, "count", RV_I64, im->n_generations, im->count));
+    return visit(user, "hash", RV_I64, im->n_generations, im->hash);
+}
+
+rv_status rv_imagined_rewind(rv_imagined *im, int n, rv_imagined_record *out)
+{
+    RV_CHECK(im->newest >= n - 1 && n <= im->n_generations, RV_E_DATA,
+             "imagined generation %lld is the newest, so that there are no %d before it", (long long)im->newest, n);
+    out->newest = im->newest;
+    memcpy(out->count, im->count, sizeof out->count);
+    memcpy(out->hash, im->hash, sizeof out->hash);
+    im->newest -= n;
+    memset(im->count, 0, sizeof im->count);
+    memset(im->hash, 0, sizeof im->hash);
     return RV_OK;
+}
+
+bool rv_imagined_is(const rv_imagined *im, const rv_imagined_record *record)
+{
+    return im->newest == record->newest && memcmp(im->count, record->count, sizeof im->count) == 0 &&
+           memcmp(im->hash, record->hash, sizeof im->hash) == 0;
 }

@@ -17,6 +17,7 @@ typedef struct rv_imagined {
     int64_t capacity;              /* rows of one generation, at most */
     int64_t newest;                /* number of the newest generation, -1 when there is none */
     int64_t count[RV_GENERATIONS]; /* rows of generation g at [g % n_generations] */
+    int64_t hash[RV_GENERATIONS];  /* of their bytes, once the generation is whole; 0 before the first */
     float *rows;                   /* (n_generations, capacity, width) */
 } rv_imagined;
 
@@ -36,6 +37,21 @@ int64_t rv_imagined_rows(const rv_imagined *imagined);
 /** One row, uniformly; the buffer must not be empty. */
 const float *rv_imagined_draw(const rv_imagined *imagined, rv_rng *rng);
 
-/** Show everything a checkpoint must hold, in two units: first the counts, then, once those are known, the rows. */
-rv_status rv_imagined_visit_counts(rv_imagined *imagined, rv_visit visit, void *user);
-rv_status rv_imagined_visit_rows(rv_imagined *imagined, rv_visit visit, void *user);
+/** The newest generation is whole: take its hash. */
+void rv_imagined_seal(rv_imagined *imagined);
+
+/** Show what a checkpoint holds: the counts and hashes. The rows are made again by who loads it (roles/persist.c): */
+rv_status rv_imagined_visit(rv_imagined *imagined, rv_visit visit, void *user);
+
+/** What the generations that are held must be. */
+typedef struct rv_imagined_record {
+    int64_t newest;
+    int64_t count[RV_GENERATIONS], hash[RV_GENERATIONS];
+} rv_imagined_record;
+
+/** Go back to before the last n generations, which are then begun, filled and sealed again in their order.
+ * @return RV_OK; RV_E_DATA when there were fewer */
+rv_status rv_imagined_rewind(rv_imagined *imagined, int n, rv_imagined_record *out);
+
+/** Are all rows there, with the bits that they had? */
+bool rv_imagined_is(const rv_imagined *imagined, const rv_imagined_record *record);

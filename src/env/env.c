@@ -235,6 +235,11 @@ bool rv_env_has_physics(const rv_env_spec *spec)
     return ((const rv_env_task *)spec)->family->physics != NULL; /* the spec is its row's first member */
 }
 
+void rv_env_stop(rv_env *env)
+{
+    env->is_running = env->is_begun = false;
+}
+
 bool rv_env_is_running(const rv_env *env)
 {
     return env->is_running;
@@ -294,6 +299,9 @@ static rv_status observe(rv_env *env, float *obs)
         obs[i] = (float)env->obs[i];
     if (env->randomiser)
         rv_randomiser_noise(env->randomiser, env->key, env->n_steps, n, obs);
+    for (int i = 0; i < n && env->randomiser; i++)
+        RV_CHECK(isfinite(obs[i]), RV_E_NONFINITE, "%s: observation[%d] is %g with its noise", spec->name, i,
+                 (double)obs[i]);
     return RV_OK;
 }
 
@@ -323,15 +331,21 @@ rv_status rv_env_start(rv_env *env, const double *pos, const double *vel)
     return RV_OK;
 }
 
-rv_status rv_env_reset_at(rv_env *env, rv_rng *rng, int64_t age, float *obs)
+rv_status rv_env_skip(rv_env *env, rv_rng *rng, int64_t age)
 {
     const rv_env_task *task = env->task;
     double *pos = env->scratch, *vel = pos + task->n_pos;
     if (task->family->draw)
         task->family->draw(env->sim, rng, age, pos, vel);
     begin_episode(env, rv_rng_u64(rng));
-    if (env->randomiser)
-        RV_TRY(blame(env, rv_randomiser_draw(env->randomiser, rng)));
+    return env->randomiser ? blame(env, rv_randomiser_draw(env->randomiser, rng)) : RV_OK;
+}
+
+rv_status rv_env_reset_at(rv_env *env, rv_rng *rng, int64_t age, float *obs)
+{
+    const rv_env_task *task = env->task;
+    double *pos = env->scratch, *vel = pos + task->n_pos;
+    RV_TRY(rv_env_skip(env, rng, age));
     if (task->family->reset)
         RV_TRY(blame(env, task->family->reset(env->sim, env->key)));
     RV_TRY(blame(env, task->family->reset ? observe(env, obs) : start(env, pos, vel, obs)));
@@ -350,8 +364,8 @@ static rv_status step(rv_env *env, const double *u, float *obs, rv_env_step_resu
     rv_env_step_result result = {0};
     RV_TRY(env->task->family->step(env->sim, u, &result));
     env->n_steps++;
-    RV_CHECK(isfinite(result.reward), RV_E_NONFINITE, "%s: the reward is %g at step %lld of the episode", spec->name,
-             result.reward, (long long)env->n_steps);
+    RV_CHECK(isfinite((float)result.reward), RV_E_NONFINITE, "%s: the reward is %g at step %lld of the episode",
+             spec->name, result.reward, (long long)env->n_steps);
     RV_TRY(observe(env, obs));
     result.truncated =
         !result.terminated && (result.truncated || (spec->time_limit > 0 && env->n_steps >= spec->time_limit));

@@ -121,6 +121,13 @@ rv_status rv_env_reset_at(rv_env *env, rv_rng *rng, int64_t age, float *obs);
 /** The same at age 0. */
 rv_status rv_env_reset(rv_env *env, rv_rng *rng, float *obs);
 
+/** Draw what rv_env_reset_at would, but start no episode: for one whose rows are known. What is randomised is then what
+ * that episode has (rv_env_draws). @return RV_OK; RV_E_ENV */
+rv_status rv_env_skip(rv_env *env, rv_rng *rng, int64_t age);
+
+/** The episode is over, whatever the task says; the next thing is a reset. */
+void rv_env_stop(rv_env *env);
+
 /** Is there an episode to go on with: begun, not ended, nothing failed? */
 bool rv_env_is_running(const rv_env *env);
 

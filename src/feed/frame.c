@@ -2,6 +2,7 @@
 
 #include "base/unpack.h"
 
+#include <math.h>
 #include <msgpack.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,6 +74,11 @@ static int pack_u64(msgpack_packer *packer, const char *key, uint64_t value)
     return pack_text(packer, key) | msgpack_pack_uint64(packer, value);
 }
 
+static int pack_number(msgpack_packer *packer, double value)
+{
+    return isfinite(value) ? msgpack_pack_double(packer, value) : msgpack_pack_nil(packer);
+}
+
 /* NOLINTNEXTLINE(readability-non-const-parameter): written to by the packer */
 rv_status rv_frame_encode(const rv_frame *frame, unsigned char *bytes, size_t *n_out)
 {
@@ -95,7 +101,7 @@ rv_status rv_frame_encode(const rv_frame *frame, unsigned char *bytes, size_t *n
     bad |= pack_text(&packer, "wall") | msgpack_pack_double(&packer, frame->wall);
     bad |= pack_text(&packer, "m") | msgpack_pack_map(&packer, (size_t)frame->n_values);
     for (int i = 0; i < frame->n_values; i++)
-        bad |= pack_text(&packer, frame->values[i].name) | msgpack_pack_double(&packer, frame->values[i].value);
+        bad |= pack_text(&packer, frame->values[i].name) | pack_number(&packer, frame->values[i].value);
     RV_CHECK(!bad, RV_E_INTERNAL, "a frame needs more than %d bytes", RV_FRAME_MAX_BYTES);
     *n_out = out.n;
     return RV_OK;
@@ -127,7 +133,9 @@ static rv_status take_values(rv_unpack *c, rv_frame *frame)
         for (int j = 0; j < i; j++)
             RV_CHECK(strcmp(frame->values[i].name, frame->values[j].name) != 0, RV_E_PROTOCOL,
                      "holds metric '%s' twice", frame->values[i].name);
-        RV_TRY(rv_unpack_f64(c, &frame->values[i].value));
+        RV_TRY(rv_unpack_f64_or_nil(c, &frame->values[i].value));
+        if (!isfinite(frame->values[i].value))
+            frame->values[i].value = (double)NAN;
     }
     frame->n_values = (int)n;
     return RV_OK;

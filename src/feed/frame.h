@@ -1,7 +1,7 @@
 /* frame.h - one metric frame: what a unit reports of one tick; its bytes are a msgpack map.
  *
  * Bytes: { "v": 1, "key": u64, "tick": i64, "step": i64, "role": str, "unit": i64, "rank": i64, "seq": u64,
- *          "wall": f64, "m": { name: f64, ... } }
+ *          "wall": f64, "m": { name: f64 or nil, ... } }       nil: the number is not finite
  */
 #pragma once
 #include "base/status.h"
@@ -21,7 +21,7 @@ typedef struct rv_frame {
     int n_values;
     struct {
         char name[RV_FRAME_NAME]; /* "train/critic_loss" */
-        double value;             /* NaN and infinities travel as they are */
+        double value;             /* what is not finite arrives as NaN */
     } values[RV_FRAME_VALUES];
 } rv_frame;
 

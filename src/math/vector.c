@@ -77,3 +77,24 @@ bool rv_vector_is_finite(int64_t n, const float *x)
     }
     return !bad;
 }
+
+bool rv_vector_squares_are_finite(int64_t n, const float *x)
+{
+    /* of floats without sign, as whole numbers, the largest is the largest, and what is not finite lies above */
+    enum { LANES = 32, MAGNITUDE = 0x7fffffff, TWO_TO_64 = 0x5f800000 };
+    typedef int32_t __attribute__((may_alias)) bits;
+    const bits *at = (const bits *)x;
+    int32_t largest[LANES] = {0};
+    int32_t most = 0;
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int k = 0; k < LANES; k++) {
+            int32_t magnitude = at[i + k] & MAGNITUDE;
+            largest[k] = magnitude > largest[k] ? magnitude : largest[k];
+        }
+    for (; i < n; i++)
+        most = (at[i] & MAGNITUDE) > most ? at[i] & MAGNITUDE : most;
+    for (int k = 0; k < LANES; k++)
+        most = largest[k] > most ? largest[k] : most;
+    return most < TWO_TO_64;
+}

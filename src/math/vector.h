@@ -25,3 +25,6 @@ void rv_vector_words(rv_rng *rng, int64_t n, uint32_t *words);
 void rv_vector_normal(rv_rng *rng, int n, float *out);
 
 bool rv_vector_is_finite(int64_t n, const float *x);
+
+/** Whether all are below 2^64 in magnitude, so that their squares are finite too: what Adam keeps of a gradient. */
+bool rv_vector_squares_are_finite(int64_t n, const float *x);

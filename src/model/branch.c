@@ -1,6 +1,7 @@
 #include "model/branch.h"
 
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "math/vector.h"
 #include "nn/policy_net.h"
 
@@ -27,7 +28,6 @@ struct rv_branch {
     double *variance;              /* (block, n_out) sum over the members */
     int *elite;                    /* (block) position in elites */
     unsigned char *done, *trusted; /* (block) */
-    bool is_finite;                /* all that members said to the gate in this run */
 };
 
 rv_status rv_branch_create(const rv_rollout_cfg *cfg, int n_members, const rv_member_shape *shape,
@@ -159,7 +159,7 @@ static void predict(rv_branch *b, const rv_branch_source *s, int n, const int *s
 }
 
 /* Do the members agree on each of n states well enough to go on? */
-static void judge(rv_branch *b, const rv_branch_source *s, int n, unsigned char *is_trusted)
+static void judge(rv_branch *b, const rv_branch_source *s, int n, unsigned char *is_trusted, rv_branch_stats *stats)
 {
     const int n_out = b->shape.n_out;
     const size_t n_all = (size_t)n * (size_t)n_out;
@@ -175,8 +175,9 @@ static void judge(rv_branch *b, const rv_branch_source *s, int n, unsigned char 
             const double off = (double)b->means[(size_t)m * n_all + i] - middle;
             spread += off * off;
         }
-        b->is_finite &= isfinite(spread) && isfinite(b->variance[i]);
-        if (spread > limit * b->variance[i])
+        bool is_finite = isfinite(spread) && isfinite(b->variance[i]);
+        stats->n_lost += !is_finite && is_trusted[i / (size_t)n_out];
+        if (!is_finite || spread > limit * b->variance[i])
             is_trusted[i / (size_t)n_out] = 0;
     }
 }
@@ -228,7 +229,7 @@ static int step(rv_branch *b, const rv_branch_source *s, rv_rng *rng, int n, flo
         memcpy(x + r->n_obs, b->act + i * r->n_act, (size_t)r->n_act * sizeof *x);
     }
     predict(b, s, n, start);
-    judge(b, s, n, b->trusted);
+    judge(b, s, n, b->trusted, stats);
     sample(b, rng, n);
     for (int i = 0; i < n; i++) {
         if (!b->trusted[i]) {
@@ -247,12 +248,23 @@ static int step(rv_branch *b, const rv_branch_source *s, rv_rng *rng, int n, flo
     return n_alive;
 }
 
+/* rows that hold a number that is not finite leave, the others move up */
+static void leave_out(const rv_branch *b, float *rows, rv_branch_stats *stats)
+{
+    const int width = b->shape.row.width;
+    int64_t n = 0;
+    for (int64_t i = 0; i < stats->n_rows; i++)
+        if (rv_vector_is_finite(width, rows + i * width))
+            memmove(rows + n++ * width, rows + i * width, (size_t)width * sizeof *rows);
+    stats->n_lost += stats->n_rows - n;
+    stats->n_rows = n;
+}
+
 rv_status rv_branch_run(rv_branch *branch, const rv_branch_source *source, int block, float *rows,
                         rv_branch_stats *stats)
 {
     rv_branch *b = branch;
     rv_branch_stats total = {0};
-    b->is_finite = true;
     int n = (int)b->cfg.block;
     for (int depth = 0; depth < source->length && n > 0; depth++) {
         rv_rng rng = rv_rng_at(source->seed, RV_STREAM_BRANCH, (uint32_t)block,
@@ -260,9 +272,12 @@ rv_status rv_branch_run(rv_branch *branch, const rv_branch_source *source, int b
         if (depth == 0)
             start_states(b, source, &rng);
         n = step(b, source, &rng, n, rows, &total);
+        rv_pulse_beat();
     }
-    RV_CHECK(b->is_finite && rv_vector_is_finite(total.n_rows * b->shape.row.width, rows), RV_E_NONFINITE,
-             "block %d: the model imagined a number that is not finite (fit %lld); lower model.learning_rate or "
+    if (!rv_vector_is_finite(total.n_rows * b->shape.row.width, rows))
+        leave_out(b, rows, &total);
+    RV_CHECK(total.n_rows > 0 || total.n_lost == 0, RV_E_NONFINITE,
+             "block %d: all that the model imagined is not finite (fit %lld); lower model.learning_rate or "
              "rollout.length_end",
              block, (long long)source->retrain);
     *stats = total;

@@ -44,6 +44,7 @@ typedef struct rv_branch_source {
 /** What became of a block. */
 typedef struct rv_branch_stats {
     int64_t n_rows, n_terminated, n_stopped; /* stopped: by the gate */
+    int64_t n_lost;                          /* rows left out because a number in them was not finite */
 } rv_branch_stats;
 
 typedef struct rv_branch rv_branch; /* work space for one block at a time */
@@ -53,6 +54,7 @@ rv_status rv_branch_create(const rv_rollout_cfg *cfg, int n_members, const rv_me
 void rv_branch_destroy(rv_branch **branch);
 
 /** Roll one block out. @param[out] rows (block * length, row.width): stats->n_rows of them are written
- * @return RV_OK; RV_E_NONFINITE when the model predicts a number that is not finite */
+ * A row that holds a number that is not finite is left out; to the gate such a prediction is a disagreement.
+ * @return RV_OK; RV_E_NONFINITE when nothing is left of the block */
 rv_status rv_branch_run(rv_branch *branch, const rv_branch_source *source, int block, float *rows,
                         rv_branch_stats *stats);

@@ -1,9 +1,11 @@
 #include "model/member.h"
 
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "math/vector.h"
 #include "nn/adam.h"
 
+#include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <string.h>
@@ -39,6 +41,8 @@ struct rv_member {
     uint32_t *order;     /* (max_rows) the bootstrap in the order of this epoch */
     float *best;         /* (n_trained) the kept weights */
     double best_loss;    /* INFINITY before the first epoch */
+    rv_member_skipped skipped;
+    int n_last; /* rows of the batch in x and y */
 
     /* scratch, for tape.max_rows rows */
     double *moments; /* (2, n_in) */
@@ -421,6 +425,8 @@ rv_status rv_member_fit_begin(rv_member *member, int64_t retrain, int64_t n_rows
     m->retrain = retrain;
     m->n_holdout = holdout_size(&m->cfg, n_rows);
     m->best_loss = INFINITY;
+    m->skipped.n_batches = m->skipped.n_epochs = 0;
+    memcpy(m->best, m->params, (size_t)m->shape.n_trained * sizeof *m->best);
     measure_inputs(m);
 
     rv_rng rng = rv_rng_at(m->seed, RV_STREAM_HOLDOUT, 0, (uint64_t)retrain);
@@ -452,14 +458,15 @@ static void gather(rv_member *m, int n, const uint32_t *index)
     }
 }
 
-/* Mean squared error of the current weights on the held-out part. */
-static rv_status measure_holdout(rv_member *m, double *out)
+/* Mean squared error of the current weights on the held-out part; INFINITY when it is not finite. */
+static double measure_holdout(rv_member *m)
 {
     const int n_out = m->shape.n_out;
     double sum = 0;
     for (int64_t from = 0; from < m->n_holdout; from += EVAL_ROWS) {
         int n = m->n_holdout - from < EVAL_ROWS ? (int)(m->n_holdout - from) : EVAL_ROWS;
         gather(m, n, m->split + from);
+        rv_pulse_beat();
         const float *mu = rv_mlp_forward(&m->shape.mlp, m->params, n, m->x, &m->tape);
         for (int64_t i = 0; i < n; i++)
             for (int j = 0; j < n_out; j++) {
@@ -468,17 +475,19 @@ static rv_status measure_holdout(rv_member *m, double *out)
             }
     }
     sum /= (double)m->n_holdout * n_out;
-    RV_CHECK(isfinite(sum), RV_E_NONFINITE,
-             "member %d: holdout loss of fit %lld is %g after %lld updates; lower model.learning_rate", m->member,
-             (long long)m->retrain, sum, (long long)m->n_updates);
-    *out = sum;
-    return RV_OK;
+    return isfinite(sum) ? sum : (double)INFINITY;
 }
 
-/* best = INFINITY: there is none yet, and every loss is better. */
+/* best = INFINITY: there is none yet, and every finite loss is better. */
 static bool improves(double best, double loss, double improvement)
 {
-    return isinf(best) || (best - loss) / best > improvement;
+    return isfinite(loss) && (isinf(best) || (best - loss) / best > improvement);
+}
+
+/* an update by a gradient that is not finite would spoil the weights for good */
+static bool is_good(const rv_member *m, double loss)
+{
+    return isfinite(loss) && rv_vector_squares_are_finite(m->shape.n_trained, m->grad);
 }
 
 rv_status rv_member_fit_epoch(rv_member *member, int64_t epoch, double *train_loss, double *holdout_loss)
@@ -495,24 +504,33 @@ rv_status rv_member_fit_epoch(rv_member *member, int64_t epoch, double *train_lo
         m->order[i] = m->bootstrap[m->order[i]];
 
     double sum = 0;
+    int64_t n_counted = 0;
     for (int64_t from = 0; from < n_train; from += m->cfg.batch) {
         int n = (int)(n_train - from < m->cfg.batch ? n_train - from : m->cfg.batch);
         gather(m, n, m->order + from);
         double loss = rv_member_loss(&m->cfg, &m->shape, m->params, n, m->x, m->y, &m->tape, m->d_out, m->grad);
-        RV_CHECK(isfinite(loss), RV_E_NONFINITE,
-                 "member %d: loss of fit %lld epoch %lld is %g after %lld updates; lower model.learning_rate",
-                 m->member, (long long)m->retrain, (long long)epoch, loss, (long long)m->n_updates);
+        rv_pulse_beat();
+        m->n_last = n;
+        if (!is_good(m, loss)) {
+            m->skipped.n_batches++;
+            m->skipped.n_in_row++;
+            continue;
+        }
+        m->skipped.n_in_row = 0;
+        n_counted += n;
         sum += loss * n;
         m->n_updates++;
         rv_adam_step(m->cfg.learning_rate, m->n_updates, m->shape.n_trained, m->grad, m->params, m->adam_m, m->adam_v);
     }
-    double error = 0;
-    RV_TRY(measure_holdout(m, &error));
+    double error = measure_holdout(m);
+    if (!rv_vector_is_finite(m->shape.n_trained, m->params))
+        error = INFINITY;
+    m->skipped.n_epochs += isinf(error);
     if (improves(m->best_loss, error, m->cfg.improvement)) {
         m->best_loss = error;
         memcpy(m->best, m->params, (size_t)m->shape.n_trained * sizeof *m->best);
     }
-    *train_loss = sum / (double)n_train;
+    *train_loss = n_counted > 0 ? sum / (double)n_counted : (double)NAN;
     *holdout_loss = error;
     return RV_OK;
 }
@@ -521,11 +539,9 @@ rv_status rv_member_fit_end(rv_member *member, double *holdout_loss)
 {
     rv_member *m = member;
     RV_CHECK(m->rows, RV_E_INTERNAL, "member %d: a fit ends that did not begin", m->member);
-    if (isfinite(m->best_loss))
-        memcpy(m->params, m->best, (size_t)m->shape.n_trained * sizeof *m->best);
-    double error = 0;
-    RV_TRY(measure_holdout(m, &error));
-    m->params[m->shape.loss] = (float)error;
+    memcpy(m->params, m->best, (size_t)m->shape.n_trained * sizeof *m->best);
+    double error = measure_holdout(m);
+    m->params[m->shape.loss] = error < (double)FLT_MAX ? (float)error : FLT_MAX;
     m->rows = NULL;
     *holdout_loss = error;
     return RV_OK;
@@ -538,6 +554,19 @@ void rv_member_rows(const rv_member *member, int64_t *n_holdout, const uint32_t 
     *holdout = member->split;
     *n_bootstrap = member->n_rows - member->n_holdout;
     *bootstrap = member->bootstrap;
+}
+
+rv_member_skipped rv_member_skips(const rv_member *member)
+{
+    return member->skipped;
+}
+
+rv_status rv_member_visit_batch(rv_member *member, rv_visit visit, void *user)
+{
+    rv_member *m = member;
+    RV_TRY(visit(user, "x", RV_F32, (int64_t)m->n_last * m->shape.n_in, m->x));
+    RV_TRY(visit(user, "y", RV_F32, (int64_t)m->n_last * m->shape.n_out, m->y));
+    return visit(user, "grad", RV_F32, m->shape.n_trained, m->grad);
 }
 
 int64_t rv_member_updates(const rv_member *member)
@@ -559,6 +588,7 @@ rv_status rv_member_visit(rv_member *member, rv_visit visit, void *user)
     RV_TRY(visit(user, "adam_m", RV_F32, m->shape.n_trained, m->adam_m));
     RV_TRY(visit(user, "adam_v", RV_F32, m->shape.n_trained, m->adam_v));
     RV_TRY(visit(user, "updates", RV_I64, 1, &m->n_updates));
+    RV_TRY(visit(user, "skipped_in_row", RV_I64, 1, &m->skipped.n_in_row));
     return RV_OK;
 }
 

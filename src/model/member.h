@@ -65,20 +65,34 @@ void rv_member_destroy(rv_member **member);
  * @return RV_OK; RV_E_INTERNAL (n_rows < 2 or > max_rows, a fit is under way); RV_E_NONFINITE (names the row) */
 rv_status rv_member_fit_begin(rv_member *member, int64_t retrain, int64_t n_rows, const float *rows);
 
-/** One epoch over the bootstrap, its last batch as small as it comes.
+/** One epoch over the bootstrap, its last batch as small as it comes. A batch whose loss or gradient is not finite
+ * changes nothing and is counted (rv_member_skips); weights with which the held-out part's error is not finite are not
+ * kept.
  * @param[in]  epoch number in this fit, in [0, 2^20)
- * @param[out] train_loss mean over the bootstrap of the loss before each update
- * @param[out] holdout_loss mean squared error on the held-out part
- * @return RV_OK; RV_E_NONFINITE */
+ * @param[out] train_loss mean over the batches that counted of the loss before each update; NaN when none did
+ * @param[out] holdout_loss mean squared error on the held-out part; INFINITY when that is not finite
+ * @return RV_OK; RV_E_INTERNAL outside a fit */
 rv_status rv_member_fit_epoch(rv_member *member, int64_t epoch, double *train_loss, double *holdout_loss);
 
-/** Restore the kept weights and measure them. @param[out] holdout_loss squared error of the kept weights
- * @return RV_OK; RV_E_INTERNAL outside a fit; RV_E_NONFINITE */
+/** Restore the kept weights and measure them; those that the fit began with where none were better or finite.
+ * @param[out] holdout_loss squared error of the kept weights; INFINITY when that is not finite, and then the largest
+ * float in what is published
+ * @return RV_OK; RV_E_INTERNAL outside a fit */
 rv_status rv_member_fit_end(rv_member *member, double *holdout_loss);
 
 /** The rows of the fit last begun, as numbers of rows of its buffer. Borrowed until the next fit_begin. */
 void rv_member_rows(const rv_member *member, int64_t *n_holdout, const uint32_t **holdout, int64_t *n_bootstrap,
                     const uint32_t **bootstrap);
+
+/** What was skipped because it was not finite. */
+typedef struct rv_member_skipped {
+    int64_t n_batches, n_epochs; /* of the fit last begun; epochs whose weights could not be judged */
+    int64_t n_in_row;            /* batches one after the other, over fits, up to now */
+} rv_member_skipped;
+rv_member_skipped rv_member_skips(const rv_member *member);
+
+/** The batch that the fit computed last, for people: shows x (n_in per row) normalised, y (n_out per row), grad. */
+rv_status rv_member_visit_batch(rv_member *member, rv_visit visit, void *user);
 
 /** Mini-batch gradient steps done since creation. */
 int64_t rv_member_updates(const rv_member *member);

@@ -13,6 +13,10 @@
 #define EVAL(member)   RV_FIELD_AT(rv_eval_cfg, member)
 #define CKPT(member)   RV_FIELD_AT(rv_checkpoint_cfg, member)
 #define LAYOUT(member) RV_FIELD_AT(rv_layout_cfg, member)
+#define SUPER(member)  RV_FIELD_AT(rv_supervisor_cfg, member)
+#define DOG(member)    RV_FIELD_AT(rv_watchdog_cfg, member)
+#define GUARD(member)  RV_FIELD_AT(rv_guard_cfg, member)
+#define DISK(member)   RV_FIELD_AT(rv_disk_cfg, member)
 
 // clang-format off
 static const rv_field root_fields[] = {
@@ -32,8 +36,30 @@ static const rv_field eval_fields[] = {
 static const rv_field checkpoint_fields[] = {
     {"every_ticks", RV_T_I64, CKPT(every_ticks), "20", 0, 1e9, "ticks", NULL,
      "between two checkpoints; 0: only when the run ends or is stopped", RV_FIELD_RUNTIME},
-    {"keep", RV_T_I64, CKPT(keep), "2", 1, 10000, "checkpoints", NULL,
-     "the newest ones are kept, older ones removed", RV_FIELD_RUNTIME},
+    {"keep", RV_T_I64, CKPT(keep), "2", 2, 10000, "checkpoints", NULL,
+     "the newest good ones are kept, older ones removed; bad ones are left alone", RV_FIELD_RUNTIME},
+    {"other_bits", RV_T_BOOL, CKPT(other_bits), "false", 0, 0, "", NULL,
+     "go on, with a warning, where this machine imagines other rows than the one that wrote the checkpoint",
+     RV_FIELD_RUNTIME},
+    {0},
+};
+
+static const rv_field watchdog_fields[] = {
+    {"seconds", RV_T_F64, DOG(seconds), "300", 0, 1e6, "s", NULL,
+     "without progress until the rank that holds the run up is named and the run ends with 75; 0: never",
+     RV_FIELD_RUNTIME},
+    {0},
+};
+
+static const rv_field guard_fields[] = {
+    {"budget", RV_T_I64, GUARD(budget), "20", 0, 1e9, "skips", NULL,
+     "updates or minibatches that may be skipped in a row because a number is not finite", RV_FIELD_RUNTIME},
+    {0},
+};
+
+static const rv_field disk_fields[] = {
+    {"on_full", RV_T_ENUM, DISK(on_full), "stop", 0, 0, "", "stop|wait",
+     "when there is no room: end with 74, or wait until there is some; the run goes on where it was", RV_FIELD_RUNTIME},
     {0},
 };
 
@@ -53,6 +79,20 @@ static const rv_field layout_fields[] = {
     {0},
 };
 
+static const rv_field supervisor_fields[] = {
+    {"restarts", RV_T_I64, SUPER(restarts), "5", 0, 1e6, "restarts", NULL,
+     "after a lost rank, in a row; a new checkpoint makes it full again; 0: stop with exit code 71", RV_FIELD_RUNTIME},
+    {"backoff_s", RV_T_F64, SUPER(backoff_s), "1", 0, 3600, "s", NULL,
+     "before the second restart in a row; doubles with each, up to a minute; the first one is at once", RV_FIELD_RUNTIME},
+    {"stop_after_steps", RV_T_I64, SUPER(stop_after_steps), "0", 0, 1e9, "real steps", NULL,
+     "of one call of train: then a checkpoint and exit code 75; 0: no limit", RV_FIELD_RUNTIME},
+    {"stop_after_s", RV_T_F64, SUPER(stop_after_s), "0", 0, 1e9, "s", NULL,
+     "of one call of train: then a checkpoint and exit code 75 at the end of the tick; 0: no limit", RV_FIELD_RUNTIME},
+    {"lease_s", RV_T_I64, SUPER(lease_s), "3", 1, 3600, "s", NULL,
+     "between renewals of RUN/lease; after 4 missed ones another host may take the run over", RV_FIELD_RUNTIME},
+    {0},
+};
+
 const rv_section rv_config_sections[] = {
     {"", root_fields, offsetof(rv_config, root), "settings that stand alone"},
     {"env", rv_env_cfg_fields, offsetof(rv_config, env), "the real environments"},
@@ -63,9 +103,14 @@ const rv_section rv_config_sections[] = {
     {"policy", rv_sac_cfg_fields, offsetof(rv_config, policy), "the learner: soft actor-critic"},
     {"eval", eval_fields, offsetof(rv_config, eval), "measured returns"},
     {"checkpoint", checkpoint_fields, offsetof(rv_config, checkpoint), "saved states of the run"},
+    {"journal", rv_journal_cfg_fields, offsetof(rv_config, journal), "the files that real rows are kept in"},
+    {"watchdog", watchdog_fields, offsetof(rv_config, watchdog), "a run that hangs ends, and says why"},
+    {"guard", guard_fields, offsetof(rv_config, guard), "numbers that are not finite"},
+    {"disk", disk_fields, offsetof(rv_config, disk), "a disk that is full"},
     {"feed", rv_feed_cfg_fields, offsetof(rv_config, feed), "live metrics"},
     {"layout", layout_fields, offsetof(rv_config, layout), "ranks per role; never changes a result"},
     {"kernels", rv_kernels_cfg_fields, offsetof(rv_config, kernels), "the code that does the arithmetic"},
+    {"supervisor", supervisor_fields, offsetof(rv_config, supervisor), "restarts and limits of a call of train"},
     {0},
 };
 // clang-format on

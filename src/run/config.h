@@ -9,6 +9,7 @@
 #pragma once
 #include "agent/sac.h"
 #include "base/field.h"
+#include "data/journal.h"
 #include "env/env.h"
 #include "env/randomise.h"
 #include "feed/feed.h"
@@ -31,14 +32,39 @@ typedef struct rv_eval_cfg {
 /** Settings of the section "checkpoint". */
 typedef struct rv_checkpoint_cfg {
     int64_t every_ticks; /* 0: only at the end */
-    int64_t keep;        /* newest checkpoints kept */
+    int64_t keep;        /* newest good checkpoints kept */
+    bool other_bits;     /* go on even if imagined rows cannot be made again with the same bits */
 } rv_checkpoint_cfg;
+
+/** Settings of the section "watchdog" (roles/watchdog.h). */
+typedef struct rv_watchdog_cfg {
+    double seconds; /* without progress; 0: nobody watches */
+} rv_watchdog_cfg;
+
+/** Settings of the section "guard": what may not be finite (roles/guard.h). */
+typedef struct rv_guard_cfg {
+    int64_t budget; /* updates or minibatches skipped one after the other */
+} rv_guard_cfg;
+
+/** Settings of the section "disk". */
+typedef struct rv_disk_cfg {
+    int on_full; /* rv_disk_full (base/disk.h) */
+} rv_disk_cfg;
 
 /** Settings of the section "layout": ranks per role, 0 = chosen from the cost of the work. Never changes a result. */
 typedef struct rv_layout_cfg {
     int64_t actor_ranks, model_ranks, rollout_ranks, policy_ranks, evaluator_ranks;
     rv_f64_list costs; /* seconds per item of each role's work, in that order (roles/cost.h); none: estimated */
 } rv_layout_cfg;
+
+/** Settings of the section "supervisor". Never changes a result. */
+typedef struct rv_supervisor_cfg {
+    int64_t restarts;         /* in a row, without a new checkpoint in between */
+    double backoff_s;         /* before the second restart in a row; doubles with each */
+    int64_t stop_after_steps; /* real steps of one call of train; 0: no such limit */
+    double stop_after_s;      /* seconds of one call of train; 0: no such limit */
+    int64_t lease_s;          /* between two renewals of RUN/lease */
+} rv_supervisor_cfg;
 
 typedef struct rv_config {
     rv_root_cfg root;
@@ -50,9 +76,14 @@ typedef struct rv_config {
     rv_sac_cfg policy;
     rv_eval_cfg eval;
     rv_checkpoint_cfg checkpoint;
+    rv_journal_cfg journal;
+    rv_watchdog_cfg watchdog;
+    rv_guard_cfg guard;
+    rv_disk_cfg disk;
     rv_feed_cfg feed;
     rv_layout_cfg layout;
     rv_kernels_cfg kernels;
+    rv_supervisor_cfg supervisor;
 } rv_config;
 
 typedef struct rv_section {
@@ -66,8 +97,10 @@ typedef struct rv_section {
 extern const rv_section rv_config_sections[];
 
 /** For people: the fields with RV_FIELD_RUNTIME. */
-#define RV_CONFIG_CHANGEABLE                                                                                           \
-    "schedule.total_steps, checkpoint.*, feed.*, layout.*, kernels.instructions, and env.* but name, count, arguments"
+#define RV_CONFIG_CHANGEABLE_SECTIONS                                                                                  \
+    "checkpoint.*, journal.*, supervisor.*, watchdog.*, guard.*, disk.*, feed.*, layout.*"
+#define RV_CONFIG_CHANGEABLE_KEYS "schedule.total_steps, kernels.instructions, and env.* but name, count, arguments"
+#define RV_CONFIG_CHANGEABLE      RV_CONFIG_CHANGEABLE_SECTIONS ", " RV_CONFIG_CHANGEABLE_KEYS
 
 enum { RV_CONFIG_MAX_BYTES = 1 << 20 };
 

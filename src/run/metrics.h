@@ -40,6 +40,11 @@
     X(RV_M_IMAGINE_LENGTH,    "imagine/length",           "steps",   false, "longest branch that the schedule allows")   \
     X(RV_M_REAL_ROWS,         "data/real_rows",           "rows",    false, "rows in the real buffer")                   \
     X(RV_M_IMAGINED_ROWS,     "data/imagined_rows",       "rows",    false, "rows in the imagined buffer")               \
+    X(RV_M_GUARD_UPDATES,     "guard/skipped_updates",    "updates", false, "policy updates of the tick left out: a gradient was not finite; absent: none")\
+    X(RV_M_GUARD_BATCHES,     "guard/skipped_batches",    "batches", false, "minibatches of a fit left out: loss or gradient was not finite; absent: none")\
+    X(RV_M_GUARD_EPOCHS,      "guard/discarded_epochs",   "epochs",  false, "of a fit whose weights could not be judged; absent: none")\
+    X(RV_M_GUARD_ROWS,        "guard/lost_rows",          "rows",    false, "imagined rows left out: a number was not finite; absent: none")\
+    X(RV_M_GUARD_EPISODES,    "guard/cut_episodes",       "episodes", false, "of the tick cut because the task gave a number that is not finite; absent: none")\
     X(RV_M_RANDOM_MASS,       "random/mass",              "",        false, "factor on masses and inertias that the episode drew")\
     X(RV_M_RANDOM_FRICTION,   "random/friction",          "",        false, "factor on friction")                        \
     X(RV_M_RANDOM_DAMPING,    "random/damping",           "",        false, "factor on joint damping")                   \
@@ -49,6 +54,7 @@
     X(RV_M_WORK_S,            "time/work_s",              "s",       true,  "a rank's time at work in the tick; the three add up to the tick")\
     X(RV_M_WAIT_S,            "time/wait_s",              "s",       true,  "a rank's time waiting for others")          \
     X(RV_M_EXCHANGE_S,        "time/exchange_s",          "s",       true,  "a rank's time moving data")                 \
+    X(RV_M_CHECKPOINT_S,       "time/checkpoint_s",        "s",       true,  "a rank's time held up by checkpoints since its last ledger, whatever it did")\
     X(RV_M_ACTOR_WORK_S, "time/work_actor_s", "s", true, "part of time/work_s that is the actor's") \
     X(RV_M_ACTOR_WAIT_S, "time/wait_actor_s", "s", true, "part of time/wait_s inside the actor's work") \
     X(RV_M_ACTOR_EXCHANGE_S, "time/exchange_actor_s", "s", true, "part of time/exchange_s inside the actor's work") \

@@ -1,8 +1,10 @@
 #include "run/recorder.h"
 
+#include "base/disk.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 #include "run/metrics.h"
 
 #include <errno.h>
@@ -12,10 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* set aside at the start: open ticks, and frames enough for that many full ticks */
-enum { FIRST_TICKS = 16, FULL_TICKS = 4, MAX_LINE = RV_METRICS_LINE + 2 };
+enum { FIRST_TICKS = 16, FULL_TICKS = 4, MAX_LINE = RV_METRICS_LINE + 2, BUFFER = 65536 };
+_Static_assert(RV_N_METRICS *(RV_NUMBER_TEXT + 1) + 128 < MAX_LINE, "a row fits into a line");
 enum { MAX_AHEAD = 1 << 22 }; /* ticks by which frames of one rank may be ahead of another's */
 
 /* a frame that waits for its tick; frames are chained by their places in the pool, -1 ends a chain */
@@ -31,9 +35,17 @@ typedef struct pending {
     int64_t first; /* of the chain, sorted */
 } pending;
 
+/* a file that grows. Its buffer is written whole or not at all: half of it is gone on with when there is room */
+typedef struct record_file {
+    char path[RV_PATH];
+    FILE *file; /* written to by its descriptor alone */
+    size_t n;
+    char buffer[BUFFER];
+} record_file;
+
 struct rv_recorder {
     pthread_mutex_t lock; /* of all that follows */
-    FILE *jsonl, *csv;
+    record_file jsonl, csv;
     int n_ranks;
     int64_t written; /* last tick written */
     pending *ticks;  /* (capacity) tick t at t % capacity, for ticks after written; a few, or thousands in a backlog */
@@ -77,16 +89,36 @@ static rv_status mean_values(const rv_recorder *r, int64_t first, double mean[RV
     return RV_OK;
 }
 
-static void write_row(FILE *csv, const rv_summary *s, const double mean[RV_N_METRICS], const int n[RV_N_METRICS])
+static rv_status flush(record_file *f)
 {
+    RV_TRY(rv_disk_write(fileno(f->file), f->path, f->buffer, f->n));
+    f->n = 0;
+    return RV_OK;
+}
+
+/* n: at most BUFFER */
+static rv_status put(record_file *f, const char *text, size_t n)
+{
+    if (n > BUFFER - f->n)
+        RV_TRY(flush(f));
+    memcpy(f->buffer + f->n, text, n);
+    f->n += n;
+    return RV_OK;
+}
+
+static rv_status write_row(record_file *csv, const rv_summary *s, const double mean[RV_N_METRICS],
+                           const int n[RV_N_METRICS])
+{
+    char line[MAX_LINE];
     char number[RV_NUMBER_TEXT];
-    rv_number_print(s->wall, "nan", number);
-    fprintf(csv, "%" PRId64 ",%" PRId64 ",%s", s->tick, s->step, number);
+    rv_number_print(s->wall, "", number);
+    int at = snprintf(line, MAX_LINE, "%" PRId64 ",%" PRId64 ",%s", s->tick, s->step, number);
     for (int m = 0; m < RV_N_METRICS; m++) {
-        rv_number_print(mean[m], isnan(mean[m]) ? "nan" : mean[m] > 0 ? "inf" : "-inf", number);
-        fprintf(csv, ",%s", n[m] > 0 ? number : "");
+        rv_number_print(mean[m], "", number);
+        at += snprintf(line + at, (size_t)(MAX_LINE - at), ",%s", n[m] > 0 ? number : "");
     }
-    fputc('\n', csv);
+    at += snprintf(line + at, (size_t)(MAX_LINE - at), "\n");
+    return put(csv, line, (size_t)at);
 }
 
 static void summarize(rv_summary *s, const double mean[RV_N_METRICS], const int n[RV_N_METRICS])
@@ -117,15 +149,17 @@ static rv_status write_tick(rv_recorder *r, int64_t first)
     s.wall = r->pool[first].frame.wall;
     for (int64_t f = first; f >= 0; f = r->pool[f].next) {
         const rv_frame *frame = &r->pool[f].frame;
-        char line[RV_METRICS_LINE];
+        char line[MAX_LINE];
         rv_metrics_json(frame, line);
-        fprintf(r->jsonl, "%s\n", line);
+        size_t length = strlen(line);
+        line[length++] = '\n';
+        RV_TRY(put(&r->jsonl, line, length));
         s.step = frame->step > s.step ? frame->step : s.step;
         s.wall = fmax(frame->wall, s.wall);
     }
-    write_row(r->csv, &s, mean, n);
-    RV_CHECK(fflush(r->jsonl) == 0 && !ferror(r->jsonl), RV_E_IO, "cannot write metrics.jsonl: %s", strerror(errno));
-    RV_CHECK(fflush(r->csv) == 0 && !ferror(r->csv), RV_E_IO, "cannot write progress.csv: %s", strerror(errno));
+    RV_TRY(write_row(&r->csv, &s, mean, n));
+    RV_TRY(flush(&r->jsonl));
+    RV_TRY(flush(&r->csv));
     summarize(&s, mean, n);
     r->summary = s;
     r->written = s.tick;
@@ -233,9 +267,26 @@ void rv_recorder_on_frame(void *recorder, const rv_frame *frame)
     pthread_mutex_unlock(&r->lock);
 }
 
+/* the feed's thread may hold the lock for as long as there is no room on the disk */
+static void lock_patiently(rv_recorder *r)
+{
+    enum { SOON_NS = 100000000, SECOND_NS = 1000000000 };
+    struct timespec until;
+    int e = 0;
+    do {
+        if (e == ETIMEDOUT && rv_disk_is_waiting())
+            rv_pulse_beat();
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += SOON_NS;
+        until.tv_sec += until.tv_nsec / SECOND_NS;
+        until.tv_nsec %= SECOND_NS;
+        e = pthread_mutex_timedlock(&r->lock, &until);
+    } while (e == ETIMEDOUT);
+}
+
 rv_status rv_recorder_status(rv_recorder *recorder)
 {
-    pthread_mutex_lock(&recorder->lock);
+    lock_patiently(recorder);
     rv_status status = recorder->failure;
     pthread_mutex_unlock(&recorder->lock);
     /* the text of a failure does not change any more */
@@ -246,8 +297,10 @@ rv_status rv_recorder_status(rv_recorder *recorder)
 rv_status rv_recorder_sync(rv_recorder *recorder)
 {
     RV_TRY(rv_recorder_status(recorder));
-    RV_CHECK(fdatasync(fileno(recorder->jsonl)) == 0 && fdatasync(fileno(recorder->csv)) == 0, RV_E_IO,
-             "recorder: cannot flush metrics.jsonl and progress.csv to the disk: %s", strerror(errno));
+    const record_file *files[] = {&recorder->jsonl, &recorder->csv};
+    for (int i = 0; i < 2; i++)
+        RV_CHECK(fdatasync(fileno(files[i]->file)) == 0, RV_E_IO, "recorder: cannot sync '%s': %s", files[i]->path,
+                 strerror(errno));
     return RV_OK;
 }
 
@@ -305,12 +358,16 @@ static rv_status find_end(FILE *file, const char *header, const char *prefix, in
 }
 
 /* open for appending after the last record before first_tick; a shorter file in one step, so never half of it */
-static rv_status open_cut(const char *path, const char *header, const char *prefix, int64_t first_tick, FILE **out)
+static rv_status open_cut(const char *path, const char *header, const char *prefix, int64_t first_tick,
+                          record_file *out)
 {
     rv_status status = RV_OK;
     long end = 0;
     int64_t last = -1;
-    FILE *file = fopen(path, "a+e");
+    FILE *file = NULL;
+    do
+        file = fopen(path, "a+e");
+    while (!file && rv_disk_retry(path, errno));
     RV_CHECK(file, RV_E_IO, "cannot open '%s': %s", path, strerror(errno));
     status = find_end(file, header, prefix, first_tick, &end, &last);
     if (status != RV_OK) {
@@ -320,12 +377,12 @@ static rv_status open_cut(const char *path, const char *header, const char *pref
     RV_CHECK_GOTO(!ferror(file) && ftruncate(fileno(file), end) == 0 && fseek(file, 0, SEEK_END) == 0, RV_E_IO, fail,
                   "cannot cut '%s' to %ld bytes: %s", path, end, strerror(errno));
     if (end == 0 && header)
-        fputs(header, file);
-    RV_CHECK_GOTO(fflush(file) == 0, RV_E_IO, fail, "cannot write '%s': %s", path, strerror(errno));
+        RV_TRY_GOTO(rv_disk_write(fileno(file), path, header, strlen(header)), fail);
     if (last + 1 < first_tick)
         rv_warn("'%s' holds records up to tick %" PRId64 " though the run goes on from tick %" PRId64, path, last,
                 first_tick);
-    *out = file;
+    snprintf(out->path, sizeof out->path, "%s", path);
+    out->file = file;
     return RV_OK;
 fail:
     fclose(file);
@@ -378,10 +435,10 @@ void rv_recorder_close(rv_recorder **at)
     rv_recorder *r = *at;
     if (!r)
         return;
-    if (r->jsonl)
-        fclose(r->jsonl);
-    if (r->csv)
-        fclose(r->csv);
+    if (r->jsonl.file)
+        fclose(r->jsonl.file);
+    if (r->csv.file)
+        fclose(r->csv.file);
     rv_mem_free(&r->ticks);
     rv_mem_free(&r->pool);
     pthread_mutex_destroy(&r->lock);

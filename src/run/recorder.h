@@ -1,7 +1,7 @@
 /* recorder.h - writes what the ranks measure, tick by tick:
  *   metrics.jsonl   one line per frame (run/metrics.h), sorted by (tick, role, unit)
  *   progress.csv    one row per tick: tick, step, wall, then every metric of the table in its order, as the mean over
- *                   the units that reported it; empty when none did
+ *                   the units that reported it; empty when none did or the mean is not finite
  *
  * A rank's "rank" frame is the last of its tick, and each sender's frames arrive in order: when the "rank" frames of
  * all ranks are there, everything of that tick is, and the tick is written and flushed. What is written does not

@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "run/lease.h"
+#include "run/starts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,15 +45,32 @@ rv_status rv_run_dir_rewrite_config(const char *run_dir, const rv_config *cfg)
     return status;
 }
 
-rv_status rv_run_dir_create(const char *run_dir, const rv_config *cfg)
+static rv_status expect_no_run(const char *run_dir)
 {
     char path[RV_PATH];
     RV_TRY(rv_path_join(run_dir, "config.yaml", path));
     RV_CHECK(!rv_file_exists(path), RV_E_EXISTS,
              "'%s' holds a run already: go on with reverie train --resume %s, or choose another --run-dir", run_dir,
              run_dir);
+    return RV_OK;
+}
+
+static void on_lost(void *user)
+{
+    (void)user; /* nobody takes over what was made a moment ago */
+}
+
+rv_status rv_run_dir_create(const char *run_dir, const rv_config *cfg)
+{
+    rv_lease *lease = NULL;
+    RV_TRY(expect_no_run(run_dir));
     RV_TRY(rv_folder_make(run_dir));
-    return rv_run_dir_rewrite_config(run_dir, cfg);
+    RV_TRY(rv_lease_take(run_dir, cfg->supervisor.lease_s, on_lost, NULL, &lease)); /* of two at once, one makes it */
+    rv_status status = expect_no_run(run_dir);
+    if (status == RV_OK)
+        status = rv_run_dir_rewrite_config(run_dir, cfg);
+    rv_lease_release(&lease);
+    return status;
 }
 
 rv_status rv_run_dir_config(const char *run_dir, int n_overrides, char *const *overrides, rv_config *out)
@@ -93,22 +112,30 @@ rv_status rv_run_dir_lock(const char *run_dir, int *out)
     return RV_OK;
 }
 
-rv_status rv_run_dir_describe(const char *run_dir, const rv_config *cfg, int n_ranks, int n_nodes, const char *host)
+rv_status rv_run_dir_describe(const char *run_dir, const rv_config *cfg, int n_ranks, int n_nodes, const char *host,
+                              int64_t tick)
 {
     char path[RV_PATH];
     char hash[32];
     char kernels[RV_FIELD_TEXT];
+    json_t *starts = NULL;
     rv_kernels_describe(kernels);
     RV_TRY(rv_path_join(run_dir, "run.json", path));
+    RV_TRY(rv_starts_read(run_dir, &starts));
+    rv_status status = rv_starts_add(starts, n_ranks, n_nodes, host, tick);
+    if (status != RV_OK) {
+        json_decref(starts);
+        return status;
+    }
     snprintf(hash, sizeof hash, "%016llx", rv_config_hash(cfg));
-    json_t *root = json_pack("{s:s, s:s, s:i, s:i, s:I, s:s, s:s, s:f}", "version", RV_VERSION, "config_hash", hash,
-                             "ranks", n_ranks, "nodes", n_nodes, "seed", (json_int_t)cfg->root.seed, "coordinator",
-                             host, "kernels", kernels, "started", rv_clock_unix());
+    json_t *root = json_pack("{s:s, s:s, s:i, s:i, s:I, s:s, s:s, s:f, s:o}", "version", RV_VERSION, "config_hash",
+                             hash, "ranks", n_ranks, "nodes", n_nodes, "seed", (json_int_t)cfg->root.seed,
+                             "coordinator", host, "kernels", kernels, "started", rv_clock_unix(), "starts", starts);
     RV_CHECK(root, RV_E_INTERNAL, "cannot describe the run");
     char *text = json_dumps(root, JSON_INDENT(2));
     json_decref(root);
     RV_CHECK(text, RV_E_NOMEM, "out of memory");
-    rv_status status = rv_file_write(path, text, strlen(text));
+    status = rv_file_write(path, text, strlen(text));
     free(text);
     return status;
 }

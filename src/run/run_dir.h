@@ -1,4 +1,4 @@
-/* run_dir.h - the folder of a run: config.yaml (resolved), run.json (versions, host, ranks), metrics.jsonl,
+/* run_dir.h - the folder of a run: config.yaml (resolved), run.json (versions, host, ranks, starts), metrics.jsonl,
  * progress.csv, feed.json (where to subscribe), checkpoints/.
  */
 #pragma once
@@ -26,5 +26,6 @@ rv_status rv_run_dir_lock(const char *run_dir, int *out);
 /** Write config.yaml again, for a run that goes on with other run-time settings. */
 rv_status rv_run_dir_rewrite_config(const char *run_dir, const rv_config *cfg);
 
-/** Write run.json: what ran where, this time. */
-rv_status rv_run_dir_describe(const char *run_dir, const rv_config *cfg, int n_ranks, int n_nodes, const char *host);
+/** Write run.json: what runs where, this time, and one more start in its list (starts.h). tick: the first it does. */
+rv_status rv_run_dir_describe(const char *run_dir, const rv_config *cfg, int n_ranks, int n_nodes, const char *host,
+                              int64_t tick);

@@ -1,8 +1,10 @@
 #include "run/state_file.h"
 
+#include "base/disk.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/pulse.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,18 +40,15 @@ void rv_state_list_clear(rv_state_list *list)
     list->n_arrays = 0;
 }
 
-/* -- saving: one showing to write the header, one to write the bytes ------------------------------------------------
+/* -- saving: one showing to make the header, one to copy the bytes ------------------------------------------------
  */
 
 typedef struct saver {
-    const char *path;
     json_t *header;
     rv_state_list list;
     int64_t n_bytes; /* of the arrays collected so far */
     int next;        /* array of the second showing */
-    FILE *file;
-    rv_hasher hasher;
-    int64_t written;
+    rv_state_image *image;
 } saver;
 
 static rv_status collect(void *user, const char *name, rv_dtype type, int64_t n, void *data)
@@ -81,12 +80,11 @@ static rv_status collect(void *user, const char *name, rv_dtype type, int64_t n,
     return RV_OK;
 }
 
-static rv_status put(saver *s, const void *bytes, size_t n)
+static void put(rv_state_image *image, const void *bytes, size_t n)
 {
-    RV_CHECK(n == 0 || fwrite(bytes, 1, n, s->file) == n, RV_E_IO, "cannot write '%s': %s", s->path, strerror(errno));
-    rv_hasher_add(&s->hasher, bytes, n);
-    s->written += (int64_t)n;
-    return RV_OK;
+    if (n > 0)
+        memcpy(image->bytes + image->n_bytes, bytes, n);
+    image->n_bytes += (int64_t)n;
 }
 
 static rv_status put_array(void *user, const char *name, rv_dtype type, int64_t n, void *data)
@@ -95,65 +93,90 @@ static rv_status put_array(void *user, const char *name, rv_dtype type, int64_t 
     const rv_state_array *a = s->next < s->list.n_arrays ? &s->list.arrays[s->next++] : NULL;
     RV_CHECK(a && strcmp(a->name, name) == 0 && a->type == type && a->n == n, RV_E_INTERNAL,
              "unit %s does not show the same arrays each time: '%.80s' came unexpected", s->list.unit, name);
-    return put(s, data, (size_t)n * rv_dtype_size(type));
+    put(s->image, data, (size_t)n * rv_dtype_size(type));
+    return RV_OK;
+}
+
+static rv_status make_room(rv_state_image *image, int64_t n)
+{
+    image->n_bytes = 0;
+    if (n <= image->room)
+        return RV_OK;
+    rv_mem_free(&image->bytes);
+    image->room = 0;
+    RV_TRY(RV_NEW(image->bytes, n));
+    image->room = n;
+    return RV_OK;
 }
 
 static rv_status put_header(saver *s)
 {
     char *text = json_dumps(s->header, JSON_COMPACT);
-    RV_CHECK(text, RV_E_NOMEM, "cannot make the header of '%s': out of memory", s->path);
+    RV_CHECK(text, RV_E_NOMEM, "cannot make the header of unit %s: out of memory", s->list.unit);
     size_t n = strlen(text);
     uint64_t padded = (n + 7) / 8 * 8;
     rv_status status = RV_OK;
     RV_CHECK_GOTO(padded <= RV_STATE_HEADER_MAX, RV_E_INTERNAL, done,
-                  "the header of '%s' would have %zu bytes, at most"
-                  " %d are allowed",
-                  s->path, n, RV_STATE_HEADER_MAX);
-    RV_TRY_GOTO(put(s, &padded, sizeof padded), done);
-    RV_TRY_GOTO(put(s, text, n), done);
-    RV_TRY_GOTO(put(s, "       ", padded - n), done);
+                  "the header of unit %s would have %zu bytes, at most %d are allowed", s->list.unit, n,
+                  RV_STATE_HEADER_MAX);
+    RV_TRY_GOTO(make_room(s->image, (int64_t)(sizeof padded + padded) + s->n_bytes), done);
+    put(s->image, &padded, sizeof padded);
+    put(s->image, text, n);
+    put(s->image, "       ", padded - n);
 done:
     free(text);
     return status;
 }
 
-static rv_status save_all(saver *s, rv_unit_show show, void *unit)
+static rv_status take_all(saver *s, rv_unit_show show, void *unit)
 {
     s->header = json_pack("{s:{s:s, s:s, s:s}}", METADATA, "format", FORMAT, "version", VERSION, "unit", s->list.unit);
-    RV_CHECK(s->header, RV_E_NOMEM, "cannot make the header of '%s': out of memory", s->path);
+    RV_CHECK(s->header, RV_E_NOMEM, "cannot make the header of unit %s: out of memory", s->list.unit);
     RV_TRY(show(unit, collect, s));
-    RV_TRY(rv_hasher_create(&s->hasher));
-    s->file = fopen(s->path, "wbe");
-    RV_CHECK(s->file, RV_E_IO, "cannot create '%s': %s", s->path, strerror(errno));
     RV_TRY(put_header(s));
     RV_TRY(show(unit, put_array, s));
     RV_CHECK(s->next == s->list.n_arrays, RV_E_INTERNAL, "unit %s does not show the same arrays each time",
              s->list.unit);
-    RV_CHECK(fflush(s->file) == 0 && fsync(fileno(s->file)) == 0, RV_E_IO, "cannot write '%s': %s", s->path,
-             strerror(errno));
+    return RV_OK;
+}
+
+rv_status rv_state_take(const char *unit_name, rv_unit_show show, void *unit, rv_state_image *image)
+{
+    RV_CHECK(rv_state_name_ok(unit_name), RV_E_INTERNAL, "'%.80s' is not a name of a unit", unit_name);
+    saver s = {.image = image};
+    snprintf(s.list.unit, sizeof s.list.unit, "%s", unit_name);
+    snprintf(image->name, sizeof image->name, "%s", unit_name);
+    rv_status status = take_all(&s, show, unit);
+    json_decref(s.header);
+    rv_state_list_clear(&s.list);
+    return status;
+}
+
+void rv_state_image_clear(rv_state_image *image)
+{
+    rv_mem_free(&image->bytes);
+    *image = (rv_state_image){.bytes = NULL};
+}
+
+rv_status rv_state_write(const char *path, const rv_state_image *image, rv_state_info *info_out)
+{
+    RV_TRY(rv_file_put(path, image->bytes, (size_t)image->n_bytes));
+    if (!info_out)
+        return RV_OK;
+    memset(info_out, 0, sizeof *info_out); /* it travels as bytes */
+    snprintf(info_out->name, sizeof info_out->name, "%s", image->name);
+    info_out->bytes = image->n_bytes;
+    rv_hash_bytes(image->bytes, (size_t)image->n_bytes, info_out->hash);
     return RV_OK;
 }
 
 rv_status rv_state_save(const char *path, const char *unit_name, rv_unit_show show, void *unit, rv_state_info *info_out)
 {
-    RV_CHECK(rv_state_name_ok(unit_name), RV_E_INTERNAL, "'%.80s' is not a name of a unit", unit_name);
-    saver s = {.path = path};
-    snprintf(s.list.unit, sizeof s.list.unit, "%s", unit_name);
-    rv_status status = save_all(&s, show, unit);
-    bool made = s.file != NULL;
-    if (made && fclose(s.file) != 0 && status == RV_OK)
-        status = rv_raise(RV_E_IO, "cannot write '%s': %s", path, strerror(errno));
-    if (made && status != RV_OK)
-        unlink(path);
-    if (status == RV_OK && info_out) {
-        memset(info_out, 0, sizeof *info_out); /* it travels as bytes */
-        snprintf(info_out->name, sizeof info_out->name, "%s", unit_name);
-        info_out->bytes = s.written;
-        rv_hasher_text(&s.hasher, info_out->hash);
-    }
-    rv_hasher_clear(&s.hasher);
-    json_decref(s.header);
-    rv_state_list_clear(&s.list);
+    rv_state_image image = {.bytes = NULL};
+    rv_status status = rv_state_take(unit_name, show, unit, &image);
+    if (status == RV_OK)
+        status = rv_state_write(path, &image, info_out);
+    rv_state_image_clear(&image);
     return status;
 }
 

@@ -6,7 +6,8 @@
  *
  * Arrays lie one behind the other without gaps, in the order in which the unit shows them; offsets count from the
  * end of the header. The same state gives the same bytes. A file is written and read through the same function of
- * the unit (base/visit.h); the arrays go between memory and file without a copy of the whole.
+ * the unit (base/visit.h). Saving goes over an image in memory, so that the unit may change again while the image is
+ * being written.
  */
 #pragma once
 #include "base/hash.h"
@@ -30,10 +31,25 @@ typedef struct rv_state_info {
     char hash[RV_HASH_TEXT];  /* XXH3-128 of the file */
 } rv_state_info;
 
-/** Write the unit's state to path (over what is there) and fsync it. The caller syncs the folder.
+/** The bytes of a unit's file. One image takes one state after the other and keeps its memory; start with {0}. */
+typedef struct rv_state_image {
+    char name[RV_STATE_NAME]; /* of the unit */
+    char *bytes;              /* (n_bytes), owned */
+    int64_t n_bytes, room;
+} rv_state_image;
+
+/** Take the unit's state as it is now. The caller clears the image, also after a failure.
+ * @return RV_OK; RV_E_NOMEM; RV_E_INTERNAL when the unit shows a wrong name, one name twice, too many arrays, or not
+ * the same twice */
+rv_status rv_state_take(const char *unit_name, rv_unit_show show, void *unit, rv_state_image *image);
+void rv_state_image_clear(rv_state_image *image);
+
+/** Write an image to path (over what is there) and fsync it. The caller syncs the folder.
  * @param[out] info_out name, size and hash of the file; NULL: not wanted
- * @return RV_OK; RV_E_IO; RV_E_INTERNAL when the unit shows a wrong name, one name twice, too many arrays, or not the
- * same twice. On failure no file is left. */
+ * @return RV_OK; RV_E_IO: no file is left; RV_E_NOMEM */
+rv_status rv_state_write(const char *path, const rv_state_image *image, rv_state_info *info_out);
+
+/** rv_state_take, then rv_state_write. */
 rv_status rv_state_save(const char *path, const char *unit_name, rv_unit_show show, void *unit,
                         rv_state_info *info_out);
 

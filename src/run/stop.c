@@ -1,9 +1,12 @@
 #include "run/stop.h"
 
+#include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 
 #include <signal.h>
 #include <stddef.h>
+#include <unistd.h>
 
 static volatile sig_atomic_t requested;
 static bool tells_user;
@@ -33,4 +36,37 @@ void rv_stop_watch_signals(bool tells)
 bool rv_stop_requested(void)
 {
     return requested;
+}
+
+rv_stop rv_stop_look(const rv_stop_limits *limits, int64_t step)
+{
+    char path[RV_PATH];
+    if (requested)
+        return RV_STOP_SIGNAL;
+    if (!limits)
+        return RV_STOP_NO;
+    if (rv_path_join(limits->run_dir, "stop", path) == RV_OK && access(path, F_OK) == 0)
+        return RV_STOP_FILE;
+    if (rv_clock_unix() >= limits->unix_s)
+        return RV_STOP_TIME;
+    return step >= limits->step ? RV_STOP_STEPS : RV_STOP_NO;
+}
+
+void rv_stop_forget(const rv_stop_limits *limits)
+{
+    char path[RV_PATH];
+    if (rv_path_join(limits->run_dir, "stop", path) == RV_OK)
+        unlink(path);
+}
+
+const char *rv_stop_text(rv_stop reason)
+{
+    static const char *const texts[] = {
+        [RV_STOP_NO] = "",
+        [RV_STOP_STEPS] = "as supervisor.stop_after_steps says",
+        [RV_STOP_TIME] = "as supervisor.stop_after_s says",
+        [RV_STOP_FILE] = "as its file 'stop' asked",
+        [RV_STOP_SIGNAL] = "as asked",
+    };
+    return texts[reason];
 }

@@ -179,6 +179,7 @@ int main(int argc, char **argv)
     collect(bench_math);
     collect(bench_learn);
     collect(bench_env);
+    collect(bench_journal);
     if (argc == 2 && strcmp(argv[1], "--list") == 0) {
         for (int i = 0; i < n_states; i++)
             printf("%s\t%s\t%.17g\t%.17g\t%s\n", states[i].row->name, states[i].row->unit, states[i].row->flop,

@@ -24,7 +24,7 @@ struct bench {
 };
 
 /* tables; each ends with a row whose name is NULL */
-extern const bench bench_ceilings[], bench_math[], bench_learn[], bench_env[];
+extern const bench bench_ceilings[], bench_math[], bench_learn[], bench_env[], bench_journal[];
 
 /** The work of benchmarks on plain arrays. */
 enum { BENCH_ARRAYS = 5 };

@@ -119,22 +119,63 @@ spoil() { # COMMAND...: a fresh copy, spoilt by the command in its newest checkp
 spoilt() { # TEXT
     check_train 65 "$1" --resume made/run $longer
     reverie 65 "$1" hash made/run
-    [ "${2:-}" = skip-eval ] || reverie 65 "$1" eval made/run
+    reverie 65 "$1" eval made/run # all of a checkpoint is verified, whatever is used of it
 }
 spoil damage learner.safetensors
 spoilt "learner.safetensors' has the hash"
-spoil damage real.safetensors
-spoilt "real.safetensors' has the hash" skip-eval
 spoil truncate -s 100 manifest.json
 spoilt "manifest.json:"
 spoil rm manifest.json
 spoilt "manifest.json'"
 spoil sed -i 's/"tick": 16/"tick": 15/' manifest.json
 spoilt "it was changed"
-spoil rm shard_1_rows.safetensors
-spoilt "shard_1_rows.safetensors' belongs to the checkpoint but cannot be found"
+spoil rm shard_1.safetensors
+spoilt "shard_1.safetensors' belongs to the checkpoint but cannot be found"
 spoil truncate -s 10 member_2.safetensors
 spoilt "member_2.safetensors' has 10 bytes"
+echo "-- one bad checkpoint of two"
+rm -rf made/run
+cp -r made/good made/run
+"$REVERIE" train --resume made/run $longer -n 1 >log/out 2>&1 || fail "cannot make a second checkpoint"
+damage "made/run/checkpoints/tick_00000032/member_3.safetensors"
+"$REVERIE" ckpt verify made/run >log/out 2>log/err && fail "ckpt verify: a bad file was not found"
+grep -q "^BAD .*tick_00000032/member_3.safetensors" log/out || fail "ckpt verify: the bad file is not named"
+[ "$(grep -c '^BAD' log/out)" = 1 ] || fail "ckpt verify: more than one bad file"
+reverie 66 "no run or checkpoint at 'missing'" ckpt verify missing
+reverie 64 "ckpt: unknown command 'list'; did you mean 'ls'?" ckpt list made/run
+for command in hash eval; do
+    "$REVERIE" $command made/run >log/out 2>log/err || fail "$command: did not fall back"
+    grep -q "member_3.safetensors' has the hash.*going on from the older one of tick 20" log/err ||
+        fail "$command: fell back without saying so"
+done
+"$REVERIE" train --resume made/run $longer -n 1 >log/out 2>log/err || fail "resume: did not fall back"
+grep -q "going on from the older one of tick 20, step 1000" log/err || fail "resume: fell back without saying so"
+[ -d made/run/checkpoints/tick_00000032.bad-1 ] || fail "resume: the bad checkpoint was not set aside"
+"$REVERIE" ckpt verify made/run >log/out || fail "resume: the checkpoint was not written again"
+"$REVERIE" ckpt ls made/run | grep -q "tick_00000032.bad-1 .*BAD" || fail "ckpt ls: no bad one"
+"$REVERIE" ckpt diff made/run >log/out 2>log/err && fail "ckpt diff: two ticks are equal"
+"$REVERIE" ckpt diff made/run made/run >log/out || fail "ckpt diff: a run differs from itself"
+
+echo "-- corrupt journals"
+segment=$(cd made/good && echo journal/*.seg)
+# spoilt_journal TEXT
+spoilt_journal() {
+    check_train 65 "$1" --resume made/run $longer
+    reverie 65 "$1" hash made/run
+    reverie 65 "$1" journal made/run --verify
+}
+spoil damage "../../$segment"
+spoilt_journal "$segment:"
+spoil rm "../../$segment"
+check_train 65 "holds 0 of the 800 real rows" --resume made/run $longer
+reverie 65 "holds 0 of the 800 real rows" hash made/run
+spoil truncate -s -100 "../../$segment" # a tail like that of a kill, but a checkpoint has counted on it
+check_train 65 "holds 798 of the 800 real rows" --resume made/run $longer
+reverie 65 "holds 798 of the 800 real rows" journal made/run --verify
+spoil touch ../../journal/notes
+spoilt_journal "notes' is no segment of a journal"
+spoil sed -i '/"journal": {/,/}/d' manifest.json
+spoilt "it has no 'journal'"
 rm -rf made/run
 mv made/good made/run
 
@@ -151,7 +192,7 @@ reverie 64 "config: unknown option '--jso'; did you mean '--json'?" config show 
 reverie 66 "cannot open 'missing.yaml'" config check missing.yaml
 reverie 78 "unknown key 'policy.tua'; did you mean 'policy.tau'?" config explain policy.tua
 reverie 78 "unknown key 'plicy'; did you mean 'policy'?" config explain plicy
-for command in eval hash watch plot ledger; do
+for command in eval hash watch plot ledger journal; do
     reverie 64 "$command: unknown option '--hlep'; did you mean '--help'?" $command made/run --hlep
     reverie 64 "$command: expected RUN" $command
     reverie 66 "'missing'" $command missing
@@ -161,6 +202,8 @@ reverie 64 "eval: --seed: expected a whole number" eval made/run --seed x
 reverie 64 "eval: --seed needs a value" eval made/run --seed
 reverie 64 "eval: one word too many: 'b'" eval made/run b
 reverie 64 "hash: --json takes no value" hash made/run --json=yes
+reverie 64 "journal: --export needs a value" journal made/run --export
+reverie 74 "cannot create '/nowhere/rows" journal made/run --export /nowhere/rows
 reverie 64 "plot: --out must end in .png or .svg" plot made/run --out curve.pdf
 reverie 64 "has no column 'model/loss'" plot made/run --metric model/loss
 reverie 64 "watch: unknown role 'evalutor'; did you mean 'evaluator'?" watch made/run --role evalutor

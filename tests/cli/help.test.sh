@@ -31,6 +31,19 @@ for text in "Exit codes:" "  64  the command line is wrong" "  75  stopped on re
     prints "$text" -h
     prints "$text" help
 done
+# the table of exit codes is base/status.h's, and the README knows each
+mapfile -t codes < <(sed -nE 's/^ *X\(RV_[A-Z_]*, *([0-9]+), "(.*)"\) *\\?$/\1 \2/p' "$SOURCE/src/base/status.h")
+[ ${#codes[@]} -ge 16 ] || fail "status.h: ${#codes[@]} codes"
+"$REVERIE" --help >out
+for row in "${codes[@]}"; do
+    code=${row%% *}
+    grep -qxF -- "$(printf '  %3d  %s' "$code" "${row#* }")" out || bad "--help does not say: $row"
+    sed -n '/^### Exit codes/,/^## /p' "$SOURCE/README.md" | grep -qE "^\|( *[0-9]+,)* *$code( *, *[0-9]+)* *\|" ||
+        bad "README.md: no row for exit code $code"
+done
+[ "$(sed -n '/Exit codes:$/,$p' <(prints '' --help && cat out) | grep -cE '^ +[0-9]+  ')" = ${#codes[@]} ] ||
+    bad "--help lists other codes than status.h"
+prints "128 + N" --help
 prints "reverie " --version
 "$REVERIE" >out 2>err && bad "reverie alone: exit code 0"
 grep -q "^usage: reverie COMMAND" err || bad "reverie alone: $(cat err)"

@@ -69,7 +69,8 @@ done
     wait_for 60 has_rows lost 12
     kill -9 "$(ranks_of lost | tail -n 1)"
 ) &
-terminal lost "$REVERIE" train "$tiny" -n 3 --run-dir lost schedule.total_steps=20000 </dev/null
+terminal lost "$REVERIE" train "$tiny" -n 3 --run-dir lost schedule.total_steps=20000 \
+    supervisor.restarts=0 </dev/null
 [ "$(cat lost.code)" = 71 ] || fail "lost rank: exit code $(cat lost.code lost.tty)"
 grep -q '^reverie: error: a rank was ended by signal 9' lost.screen || fail "lost rank: $(cat lost.screen)"
 finish

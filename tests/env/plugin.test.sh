@@ -97,7 +97,7 @@ grep -qE "warning: evaluation, episode [0-9]+: .* signal 11 .* failure 1 of at m
     bad "evaluation: $(cat evaluation.log)"
 
 # a state that cannot be put back costs its episode too
-point lost 2 "load"
+point lost 2 "load" schedule.total_steps=450 # within an episode
 "$REVERIE" train --resume lost schedule.total_steps=600 -n 1 >lost.log 2>&1 || bad "lost: $(cat lost.log)"
 for unit in 0 1; do
     grep -q "env $unit: .*signal 11 (Segmentation fault) in load.*; a new episode begins" lost.log ||

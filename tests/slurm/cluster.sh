@@ -5,6 +5,8 @@
 # usage: tests/slurm/cluster.sh start DIR [NODES [CPUS_PER_NODE]]     then: . DIR/env.sh
 #        tests/slurm/cluster.sh stop DIR                              ends every job, daemon and removes DIR
 #
+# Partitions: main, and high, whose jobs send those of main back to the queue after 20 s of grace.
+#
 # DIR/env.sh sets what clients and Open MPI need. Each node has its own host name (Open MPI names shared memory by it)
 # and its own port; ports are looked for anew on every start.
 set -eu
@@ -106,6 +108,10 @@ KillOnBadExit=1
 SlurmctldTimeout=30
 SlurmdTimeout=30
 JobRequeue=1
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+# in its grace time a job gets the signal that it asked for (--signal)
+SlurmctldParameters=preempt_send_user_signal
 PlugStackConfig=$dir/plugstack.conf
 # each node needs a folder of its own for the files of srun --mpi=pmix
 TmpFS=$dir/tmp/%n
@@ -114,7 +120,10 @@ CONF
         echo "NodeName=n$i NodeHostname=n$i NodeAddr=127.0.0.1 Port=$((base + 1 + i)) CPUs=$2 State=UNKNOWN"
         mkdir -p "$dir/tmp/n$i"
     done >>"$dir/slurm.conf"
-    echo "PartitionName=main Nodes=ALL Default=YES DefaultTime=10 MaxTime=INFINITE State=UP" >>"$dir/slurm.conf"
+    cat >>"$dir/slurm.conf" <<CONF
+PartitionName=main Nodes=ALL Default=YES DefaultTime=10 MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=20
+PartitionName=high Nodes=ALL DefaultTime=10 MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
+CONF
     : >"$dir/plugstack.conf"
     cat >"$dir/env.sh" <<ENV
 export SLURM_CONF='$dir/slurm.conf'

@@ -381,8 +381,8 @@ static bool same_state(const rv_sac *a, const rv_sac *b)
 
 /* what rv_sac_visit shows, copied from one learner and into another */
 typedef struct snapshot {
-    char name[5][16];
-    void *data[5];
+    char name[6][16];
+    void *data[6];
     int n, at;
     bool load;
 } snapshot;

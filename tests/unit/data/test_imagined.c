@@ -52,5 +52,34 @@ static void full_generation_says_so(void)
     rv_imagined_destroy(&im);
 }
 
+/* the last generations again, with the same rows and with others */
+static void rewinds(void)
+{
+    rv_imagined *im = NULL;
+    rv_imagined_record record;
+    RV_TEST_OK(rv_imagined_create(2, 3, 10, &im));
+    for (int g = 0; g < 5; g++) {
+        rv_imagined_begin(im);
+        put(im, 1 + g, (float)g);
+        rv_imagined_seal(im);
+    }
+    for (int other = 0; other < 3; other++) {
+        RV_TEST_OK(rv_imagined_rewind(im, 3, &record));
+        CU_ASSERT_EQUAL(rv_imagined_rows(im), 0);
+        for (int g = 2; g < 5; g++) {
+            rv_imagined_begin(im);
+            put(im, 1 + g - (other == 2 && g == 3), other == 1 && g == 2 ? 7 : (float)g);
+            rv_imagined_seal(im);
+        }
+        CU_ASSERT_EQUAL(im->newest, 4);
+        CU_ASSERT_EQUAL(rv_imagined_is(im, &record), other == 0);
+    }
+    RV_TEST_FAILS(rv_imagined_rewind(im, 4, &record), RV_E_DATA, "there are no 4 before it");
+    im->newest = 1;
+    RV_TEST_FAILS(rv_imagined_rewind(im, 3, &record), RV_E_DATA, "there are no 3 before it");
+    rv_imagined_destroy(&im);
+    CU_ASSERT_EQUAL(rv_mem_blocks(), 0);
+}
+
 RV_TEST_MAIN("imagined", {"generations survive and go", generations_survive_and_go},
-             {"full generation says so", full_generation_says_so})
+             {"full generation says so", full_generation_says_so}, {"rewinds", rewinds})

@@ -3,21 +3,21 @@
 
 /* written by hand from the msgpack specification */
 static const unsigned char vector[] = {
-    0x8a,                                                                                    /* map of 10 */
-    0xa1, 'v',  0x01,                                                                        /* version 1 */
-    0xa3, 'k',  'e',  'y', 0xcf, 0xfe, 0xdc, 0xba, 0x98, 0x76, 0x54, 0x32, 0x10,             /* uint 64 */
-    0xa4, 't',  'i',  'c', 'k',  0xcc, 0xc8,                                                 /* uint 8: 200 */
-    0xa4, 's',  't',  'e', 'p',  0xcd, 0xc3, 0x50,                                           /* uint 16: 50000 */
-    0xa4, 'r',  'o',  'l', 'e',  0xa5, 'm',  'o',  'd',  'e',  'l',                          /* */
-    0xa4, 'u',  'n',  'i', 't',  0xff,                                                       /* negative fixint: -1 */
-    0xa4, 'r',  'a',  'n', 'k',  0x07,                                                       /* positive fixint: 7 */
-    0xa3, 's',  'e',  'q', 0xce, 0x00, 0x01, 0x00, 0x00,                                     /* uint 32: 65536 */
-    0xa4, 'w',  'a',  'l', 'l',  0xcb, 0x3f, 0xf8, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,       /* 1.5 */
-    0xa1, 'm',  0x82,                                                                        /* map of 2 */
-    0xa3, 'a',  '/',  'b', 0xcb, 0xc0, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,             /* -2.0 */
-    0xd9, 0x20, 'm',  'o', 'd',  'e',  'l',  '/',  'a',  '_',  'n',  'a',  'm',  'e',        /* str 8, 32 bytes */
-    '_',  'o',  'f',  '_', 't',  'h',  'i',  'r',  't',  'y',  '_',  't',  'w',  'o',        /* */
-    '_',  'b',  'y',  't', 'e',  's',  0xcb, 0x7f, 0xf0, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, /* +inf */
+    0x8a,                                                                              /* map of 10 */
+    0xa1, 'v',  0x01,                                                                  /* version 1 */
+    0xa3, 'k',  'e',  'y', 0xcf, 0xfe, 0xdc, 0xba, 0x98, 0x76, 0x54, 0x32, 0x10,       /* uint 64 */
+    0xa4, 't',  'i',  'c', 'k',  0xcc, 0xc8,                                           /* uint 8: 200 */
+    0xa4, 's',  't',  'e', 'p',  0xcd, 0xc3, 0x50,                                     /* uint 16: 50000 */
+    0xa4, 'r',  'o',  'l', 'e',  0xa5, 'm',  'o',  'd',  'e',  'l',                    /* */
+    0xa4, 'u',  'n',  'i', 't',  0xff,                                                 /* negative fixint: -1 */
+    0xa4, 'r',  'a',  'n', 'k',  0x07,                                                 /* positive fixint: 7 */
+    0xa3, 's',  'e',  'q', 0xce, 0x00, 0x01, 0x00, 0x00,                               /* uint 32: 65536 */
+    0xa4, 'w',  'a',  'l', 'l',  0xcb, 0x3f, 0xf8, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, /* 1.5 */
+    0xa1, 'm',  0x82,                                                                  /* map of 2 */
+    0xa3, 'a',  '/',  'b', 0xcb, 0xc0, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,       /* -2.0 */
+    0xd9, 0x20, 'm',  'o', 'd',  'e',  'l',  '/',  'a',  '_',  'n',  'a',  'm',  'e',  /* str 8, 32 bytes */
+    '_',  'o',  'f',  '_', 't',  'h',  'i',  'r',  't',  'y',  '_',  't',  'w',  'o',  /* */
+    '_',  'b',  'y',  't', 'e',  's',  0xc0,                                           /* nil: not finite */
 };
 
 static rv_frame sample(void)
@@ -54,7 +54,7 @@ static void bytes_are_exact(void)
     CU_ASSERT_EQUAL_FATAL(back.n_values, 2);
     CU_ASSERT_STRING_EQUAL(back.values[0].name, "a/b");
     CU_ASSERT_EQUAL(back.values[0].value, -2.0);
-    CU_ASSERT_EQUAL(back.values[1].value, (double)INFINITY);
+    CU_ASSERT(isnan(back.values[1].value));
 }
 
 static void limits_survive(void)
@@ -134,7 +134,7 @@ static void bad_bytes_are_refused(void)
     RV_TEST_FAILS(decode_edited(37, 6, 17, "\xb0sixteen_letters_", &f), RV_E_PROTOCOL, "a string of 16 bytes");
     RV_TEST_FAILS(decode_edited(69, 1, 1, "\xca", &f), RV_E_PROTOCOL, "64-bit float");
     RV_TEST_FAILS(decode_edited(80, 1, 3, "\xde\xff\xff", &f), RV_E_PROTOCOL, "65535 values");
-    RV_TEST_FAILS(decode_edited(80, 57, 23, "\x82\xa1x\xcb\0\0\0\0\0\0\0\0\xa1x\xcb\0\0\0\0\0\0\0\0", &f),
+    RV_TEST_FAILS(decode_edited(80, 49, 23, "\x82\xa1x\xcb\0\0\0\0\0\0\0\0\xa1x\xcb\0\0\0\0\0\0\0\0", &f),
                   RV_E_PROTOCOL, "'x' twice");
     /* a wider form of the same number is the same frame */
     RV_TEST_OK(decode_edited(22, 2, 9, "\xd3\0\0\0\0\0\0\0\xc8", &f));

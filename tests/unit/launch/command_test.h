@@ -54,6 +54,8 @@ static inline rv_status command_make_run(const char *run, uint64_t seed)
     rv_config config;
     rv_sac *sac = NULL;
     rv_state_info info;
+    rv_checkpoint_journal journal = {.rows = 0}; /* no real rows */
+    rv_hash_bytes("", 0, journal.hash);
     RV_TRY(rv_folder_remove(run));
     RV_TRY(rv_folder_make(run));
     RV_TRY(rv_config_load(NULL, 2, overrides, &config));
@@ -65,7 +67,7 @@ static inline rv_status command_make_run(const char *run, uint64_t seed)
     RV_TRY(rv_checkpoint_begin(run, 20));
     RV_TRY(rv_checkpoint_save_unit(run, 20, "learner", command_show_learner, sac, &info));
     rv_sac_destroy(&sac);
-    return rv_checkpoint_commit(run, 20, 5000, rv_config_hash(&config), 1, &info, 2);
+    return rv_checkpoint_commit(run, 20, 5000, rv_config_hash(&config), &journal, 1, &info, 2);
 }
 
 /** Overwrite one byte of a file of the run. */

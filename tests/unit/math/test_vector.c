@@ -200,6 +200,28 @@ static void normals(void)
     CU_ASSERT(fabs(lag / M) < 0.006);
 }
 
+static void squares(void)
+{
+    enum { MOST = 100 };
+    const float bad[] = {NAN, -NAN, INFINITY, -INFINITY, 1e20F, -1e20F, 0x1p64F};
+    const float good[] = {0, -0.0F, 1e-40F, 1e19F, -1.8e19F};
+    float x[MOST];
+    for (int n = 1; n <= MOST; n++)
+        for (int at = 0; at < n; at++) {
+            for (int i = 0; i < MOST; i++)
+                x[i] = i < n ? (float)(i - 50) : NAN;
+            for (size_t k = 0; k < sizeof good / sizeof *good; k++) {
+                x[at] = good[k];
+                CU_ASSERT(rv_vector_squares_are_finite(n, x));
+            }
+            for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
+                x[at] = bad[k];
+                CU_ASSERT_FALSE(rv_vector_squares_are_finite(n, x));
+            }
+        }
+    CU_ASSERT(rv_vector_squares_are_finite(0, x));
+}
+
 static void gemm_matches_loops(void)
 {
     enum { M = 7, K = 13, P = 5 };
@@ -225,4 +247,4 @@ static void gemm_matches_loops(void)
 RV_TEST_MAIN("vector", {"functions match libm", functions_match_libm}, {"place does not matter", place_does_not_matter},
              {"instruction sets agree", instruction_sets_agree}, {"words", words_are_those_of_the_generator},
              {"normals as defined", normals_as_defined}, {"extremes", extremes}, {"normals", normals},
-             {"gemm matches loops", gemm_matches_loops})
+             {"squares", squares}, {"gemm matches loops", gemm_matches_loops})

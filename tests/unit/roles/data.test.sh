@@ -1,5 +1,5 @@
 #!/bin/bash
-# What a run keeps of its data, read from its checkpoint and its records: real rows say what happened (a time limit is
+# What a run keeps of its data, read from its journal and its records: real rows say what happened (a time limit is
 # no termination, a fall is one), and imagined rows survive as many retrains as the settings say.
 set -u
 work=$(mktemp -d) || exit 1
@@ -19,14 +19,25 @@ train() {
 
 # real NAME N_OBS N_ACT COUNT: checks and counts
 real() {
-    /usr/bin/python3 - "$work/$1"/checkpoints/tick_*/real.safetensors "$2" "$3" "$4" <<'PYTHON' || fail "real rows of $1"
+    "$REVERIE" journal "$work/$1" --verify --export "$work/$1/rows" >"$work/log" 2>&1 || fail "journal: $(cat "$work/log")"
+    /usr/bin/python3 - "$work/$1/rows" "$2" "$3" "$4" <<'PYTHON' || fail "real rows of $1"
 import json, math, struct, sys
 path, n_obs, n_act, count = sys.argv[1], *map(int, sys.argv[2:])
 data = open(path, "rb").read()
 n = struct.unpack("<Q", data[:8])[0]
-begin, end = json.loads(data[8:8 + n])["rows"]["data_offsets"]
-rows = [r for r in struct.iter_unpack(f"<{2 * n_obs + n_act + 2}f", data[8 + n + begin:8 + n + end])]
+arrays = json.loads(data[8:8 + n])
+assert n % 8 == 0 and len(data) - 8 - n == max(a["data_offsets"][1] for k, a in arrays.items() if k[0] != "_")
+def column(name, shape, code):
+    a = arrays[name]
+    begin, end = a["data_offsets"]
+    assert a["shape"] == [800] + shape, a
+    return list(struct.iter_unpack(f"<{math.prod(shape)}{code}", data[8 + n + begin:8 + n + end]))
+rows = [o + a + s + r + (float(t[0]),) for o, a, s, r, t in zip(
+    column("obs", [n_obs], "f"), column("act", [n_act], "f"), column("next_obs", [n_obs], "f"), column("reward", [], "f"),
+    column("terminated", [], "?"))]
 assert len(rows) == 800, len(rows)
+assert [e for e, in column("env", [], "q")] == [i % count for i in range(800)]
+episode, cut = [e for e, in column("episode", [], "q")], [t for t, in column("truncated", [], "?")]
 episodes = falls = 0
 for env in range(count):
     mine = rows[env::count]         # environments take turns
@@ -46,6 +57,8 @@ for env in range(count):
             assert not ended or max(map(abs, after[:n_obs])) <= 0.01
             falls += ended
         assert (after[:n_obs] == next_obs) == (not ended), "rows do not follow each other"
+        here = env + count * (mine.index(row))
+        assert (episode[here + count] > episode[here]) == ended and cut[here] == (ended and not terminated)
         episodes += ended
         length = 0 if ended else length
 print(f"{episodes} episodes, {falls} falls")

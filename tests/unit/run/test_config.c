@@ -300,7 +300,7 @@ static void test_hash(void)
         }
     }
     CU_ASSERT(rv_field_find(rv_config_sections[0].fields, "seed")->flags == 0);
-    static const char *const runtime[] = {"checkpoint.keep", "feed.publish", "layout.actor_ranks",
+    static const char *const runtime[] = {"checkpoint.keep", "journal.durability", "feed.publish", "layout.actor_ranks",
                                           "schedule.total_steps"};
     for (size_t i = 0; i < sizeof runtime / sizeof *runtime; i++) {
         const rv_section *section = NULL;
@@ -377,7 +377,9 @@ static void test_rows_cover_structs(void)
     static const size_t sizes[] = {
         sizeof(rv_root_cfg),       sizeof(rv_env_cfg),     sizeof(rv_randomise_cfg), sizeof(rv_schedule_cfg),
         sizeof(rv_model_cfg),      sizeof(rv_rollout_cfg), sizeof(rv_sac_cfg),       sizeof(rv_eval_cfg),
-        sizeof(rv_checkpoint_cfg), sizeof(rv_feed_cfg),    sizeof(rv_layout_cfg),    sizeof(rv_kernels_cfg),
+        sizeof(rv_checkpoint_cfg), sizeof(rv_journal_cfg), sizeof(rv_watchdog_cfg),  sizeof(rv_guard_cfg),
+        sizeof(rv_disk_cfg),       sizeof(rv_feed_cfg),    sizeof(rv_layout_cfg),    sizeof(rv_kernels_cfg),
+        sizeof(rv_supervisor_cfg),
     };
     const size_t widest = sizeof(double); /* of all members: a section of texts alone may end before a multiple */
     size_t end = 0;
