@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/pulse.h"
 #include "math/vector.h"
+#include "model/holdout.h"
 #include "nn/adam.h"
 
 #include <float.h>
@@ -394,14 +395,6 @@ static void measure_inputs(rv_member *m)
 }
 
 /* The held-out part, which is never empty and never all. */
-static int64_t holdout_size(const rv_model_cfg *cfg, int64_t n_rows)
-{
-    int64_t n = (int64_t)((double)n_rows * cfg->holdout_ratio);
-    n = n < cfg->holdout_max ? n : cfg->holdout_max;
-    n = n > 1 ? n : 1;
-    return n < n_rows - 1 ? n : n_rows - 1;
-}
-
 rv_status rv_member_fit_begin(rv_member *member, int64_t retrain, int64_t n_rows, const float *rows)
 {
     rv_member *m = member;
@@ -423,17 +416,16 @@ rv_status rv_member_fit_begin(rv_member *member, int64_t retrain, int64_t n_rows
     m->rows = rows;
     m->n_rows = n_rows;
     m->retrain = retrain;
-    m->n_holdout = holdout_size(&m->cfg, n_rows);
+    m->n_holdout = rv_holdout_rows(&m->cfg, n_rows);
     m->best_loss = INFINITY;
     m->skipped.n_batches = m->skipped.n_epochs = 0;
     memcpy(m->best, m->params, (size_t)m->shape.n_trained * sizeof *m->best);
     measure_inputs(m);
 
-    rv_rng rng = rv_rng_at(m->seed, RV_STREAM_HOLDOUT, 0, (uint64_t)retrain);
-    rv_rng_permutation(&rng, (uint32_t)n_rows, m->split);
+    rv_holdout_split(&m->cfg, m->seed, retrain, n_rows, m->split);
     const uint32_t n_train = (uint32_t)(n_rows - m->n_holdout);
     const uint32_t *train = m->split + m->n_holdout;
-    rng = rv_rng_at(m->seed, RV_STREAM_BOOTSTRAP, (uint32_t)m->member, (uint64_t)retrain);
+    rv_rng rng = rv_rng_at(m->seed, RV_STREAM_BOOTSTRAP, (uint32_t)m->member, (uint64_t)retrain);
     for (uint32_t i = 0; i < n_train; i++)
         m->bootstrap[i] = train[rv_rng_below(&rng, n_train)];
     return RV_OK;

@@ -7,7 +7,7 @@
  *   loss   = mean over rows and outputs of ((mu - y)^2 exp(-logvar) + logvar)
  *          + sum_l decay_l |W_l|^2 / 2 + weight (sum hi - sum lo)
  *
- * A fit: all members share one held-out part of the buffer (min(holdout_ratio, holdout_max)); each draws its own
+ * A fit: all members share one held-out part of the buffer (holdout.h); each draws its own
  * bootstrap of the rest with replacement, once per fit, and shuffles it each epoch; after each epoch every member
  * measures its squared error on the held-out part; weights are kept whenever it fell by more than `improvement`;
  * the ensemble stops after more than `patience` epochs in which no member improved; the kept weights are restored.
@@ -31,9 +31,10 @@ typedef struct rv_model_cfg {
     rv_f64_list weight_decay; /* per weight layer, hidden_layers + 1 entries */
     double holdout_ratio;
     int64_t holdout_max;
-    int64_t patience;   /* epochs */
-    double improvement; /* relative */
-    int64_t max_epochs; /* per fit */
+    int64_t holdout_segment; /* consecutive rows that are held out together (holdout.h) */
+    int64_t patience;        /* epochs */
+    double improvement;      /* relative */
+    int64_t max_epochs;      /* per fit */
     double logvar_max, logvar_min, logvar_weight;
     bool known_reward; /* rollouts use the task's own reward function instead of the learned one */
 } rv_model_cfg;

@@ -23,6 +23,9 @@ const rv_field rv_model_cfg_fields[] = {
      "part of the real data kept out of a fit to judge it", 0},
     {"holdout_max", RV_T_I64, AT(holdout_max), "5000", 1, 1e9, "rows", NULL,
      "the most rows kept out of a fit", 0},
+    {"holdout_segment", RV_T_I64, AT(holdout_segment), "1", 1, 100000, "rows", NULL,
+     "rows kept out together, one after the other; 1: single rows; longer ones let the error of long predictions be "
+     "measured", 0},
     {"patience", RV_T_I64, AT(patience), "5", 0, 1e6, "epochs", NULL,
      "a fit stops after more than this many epochs in which no member improved", 0},
     {"improvement", RV_T_F64, AT(improvement), "0.01", 0, 0.99, "", NULL,

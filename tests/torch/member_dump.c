@@ -175,6 +175,7 @@ static rv_status dump(void)
         .weight_decay = {4, {1e-2, 2e-2, 3e-2, 4e-2}},
         .holdout_ratio = 0.2,
         .holdout_max = 5000,
+        .holdout_segment = 1,
         .improvement = 0.01,
         .logvar_max = 0.5,
         .logvar_min = -10,

@@ -17,6 +17,7 @@ static rv_model_cfg make_cfg(void)
         .weight_decay = {3, {1e-2, 2e-2, 3e-2}},
         .holdout_ratio = 0.2,
         .holdout_max = 5000,
+        .holdout_segment = 1,
         .patience = 5,
         .improvement = 0.01,
         .max_epochs = 100,

@@ -24,6 +24,7 @@ static void set_up(bench *b)
         .weight_decay = {.n = 2, .v = {1e-5, 1e-5}},
         .holdout_ratio = 0.2,
         .holdout_max = 5000,
+        .holdout_segment = 1,
         .patience = 5,
         .improvement = 0.01,
         .max_epochs = 10,
