@@ -45,7 +45,7 @@ static rv_status make_chart(const rv_comparison *c, rv_axis axis, rv_chart *out)
     RV_TRY(RV_NEW(out->curves, c->groups->n));
     out->n_curves = c->groups->n;
     snprintf(out->title, sizeof out->title, "%s", c->groups->groups[0].runs[0].config.env.name);
-    snprintf(out->y_label, sizeof out->y_label, "return per episode, interquartile mean");
+    snprintf(out->y_label, sizeof out->y_label, "return per episode: interquartile mean, 95 %% interval");
     for (int g = 0; g < c->groups->n; g++)
         RV_TRY(fill_curve(&c->standings[g], axis, &out->curves[g]));
     rv_chart_scale_x(out, axis);

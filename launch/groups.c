@@ -72,9 +72,10 @@ static rv_status expect_same_task(const rv_groups *groups, const rv_member_run *
     const rv_env_cfg *a = &first->config.env;
     const rv_env_cfg *b = &run->config.env;
     RV_CHECK(strcmp(a->name, b->name) == 0 && strcmp(a->arguments, b->arguments) == 0, RV_E_USAGE,
-             "compare: returns of different tasks cannot be compared: '%s' is %s %s, '%s' is %s %s; give the runs of "
+             "compare: returns of different tasks cannot be compared: '%s' is %s%s%s, '%s' is %s%s%s; give the runs of "
              "one task at a time",
-             first->path, a->name, a->arguments, run->path, b->name, b->arguments);
+             first->path, a->name, a->arguments[0] ? " " : "", a->arguments, run->path, b->name,
+             b->arguments[0] ? " " : "", b->arguments);
     return RV_OK;
 }
 

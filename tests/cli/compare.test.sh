@@ -92,7 +92,7 @@ cp -r small "lr=3"
 says "model-based      1 " "lr=3" # a path, though it looks like a label
 "$REVERIE" train "$tiny" seed=1 env.name=InvertedPendulum-v4 "${free[@]}" -n 1 --run-dir other >log 2>&1 ||
     fail "train: $(cat log)"
-fails 64 "'small' is Pendulum-v1 , 'other' is InvertedPendulum-v4 ; give the runs of one task at a time" small other
+fails 64 "'small' is Pendulum-v1, 'other' is InvertedPendulum-v4; give the runs of one task at a time" small other
 
 # ---- by hand ----
 
