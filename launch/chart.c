@@ -43,7 +43,9 @@ static void put_curve(FILE *script, const rv_curve *curve, int i)
     fprintf(script, "$c%d << END\n", i);
     for (int64_t k = 0; k < curve->n; k++) {
         double band = curve->band && isfinite(curve->band[k]) ? curve->band[k] : 0;
-        fprintf(script, "%.17g %.17g %.17g %.17g\n", curve->x[k], curve->y[k], curve->y[k] - band, curve->y[k] + band);
+        double low = curve->low ? curve->low[k] : curve->y[k] - band;
+        double high = curve->high ? curve->high[k] : curve->y[k] + band;
+        fprintf(script, "%.17g %.17g %.17g %.17g\n", curve->x[k], curve->y[k], low, high);
     }
     fputs("END\n", script);
     if (curve->n_faint > 0) {
@@ -82,7 +84,7 @@ static void put_picture(FILE *script, const rv_chart *chart)
     int n_faint = 0;
     const char *comma = "plot ";
     for (int i = 0; i < chart->n_curves; i++)
-        if (chart->curves[i].band) {
+        if (chart->curves[i].band || chart->curves[i].low) {
             fprintf(script,
                     "%s$c%d using 1:3:4 with filledcurves fs transparent solid 0.15 noborder lc rgb '%s' notitle",
                     comma, i, colours[i % N_STYLES]);
@@ -101,6 +103,12 @@ static void put_picture(FILE *script, const rv_chart *chart)
         }
     for (int i = 0; i < chart->n_curves; i++) {
         const rv_curve *curve = &chart->curves[i];
+        if (curve->is_guide) {
+            fprintf(script, "%s$c%d using 1:2 with lines lw 1.5 dt 2 lc rgb '#888888' title ", comma, i);
+            put_quoted(script, curve->label);
+            comma = ", ";
+            continue;
+        }
         /* points show where the curve was measured, as long as they can be told apart */
         fprintf(script, "%s$c%d using 1:2 with %s lw 2.5 pt 7 ps 0.6 dt %d lc rgb '%s' title ", comma, i,
                 curve->n <= 60 ? "linespoints" : "lines", 1 + i / N_STYLES, colours[i % N_STYLES]);
@@ -142,12 +150,14 @@ static void put_script(FILE *script, const rv_chart *chart, rv_chart_format form
         fprintf(script, "set terminal pngcairo size %d,%d font 'sans,13' noenhanced background rgb 'white'\n", width,
                 height);
     else if (format == RV_CHART_SVG)
-        fprintf(script, "set terminal svg size %d,%d font 'sans,16' noenhanced background rgb 'white'\n", width,
-                height);
+        fprintf(script, "set terminal svg size %d,%d font 'sans,16' noenhanced%s\n", width, height,
+                chart->is_bare ? "" : " background rgb 'white'");
     else
         fprintf(script, "set terminal dumb size %d,%d %s noenhanced\n", width, height,
                 format == RV_CHART_COLOUR ? "ansi256" : "mono");
     fputs("set encoding utf8\n", script);
+    if (chart->is_log)
+        fputs("set logscale y\nset format y '%g'\n", script);
     put_label(script, "title", chart->title);
     put_label(script, "xlabel", chart->x_label);
     put_label(script, "ylabel", chart->y_label);
@@ -214,6 +224,8 @@ void rv_chart_clear(rv_chart *chart)
         rv_mem_free(&curve->x);
         rv_mem_free(&curve->y);
         rv_mem_free(&curve->band);
+        rv_mem_free(&curve->low);
+        rv_mem_free(&curve->high);
         rv_mem_free(&curve->faint_x);
         rv_mem_free(&curve->faint_y);
     }
