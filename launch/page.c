@@ -45,8 +45,6 @@ static const char style[] =
     "h2{font-size:1.25rem;line-height:1.3;margin:3rem 0 .75rem;padding-top:1.25rem;"
     "border-top:1px solid var(--line)}\n"
     "p{margin:.75rem 0}\n"
-    "nav{color:var(--soft);font-size:.875rem;margin:1.5rem 0}\n"
-    "nav a{color:inherit;margin-right:1rem;white-space:nowrap}\n"
     "dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1.25rem;margin:1rem 0}\n"
     "dt{color:var(--soft)}\n"
     "dd{margin:0;overflow-wrap:anywhere;font-variant-numeric:tabular-nums}\n"
