@@ -55,10 +55,19 @@ static double share_beyond_model(const rv_advice_numbers *n)
     return n->imagined_share - fmax(n->explained, 0) + (isnan(n->explained) ? (double)NAN : 0);
 }
 
+/* Critics begin at 0 and go where the returns are: a promise on the way there is late, not inflated. */
+static double promised_part(const rv_advice_numbers *n)
+{
+    double part = fabs(n->achieved) >= n->achieved_spread ? n->promised / n->achieved : (double)NAN;
+    return part > -0.1 && part < 1 ? part : (double)NAN;
+}
+
 /* In the scale of the returns: of their size or of how they spread, whichever is larger. */
 static double promised_beyond(const rv_advice_numbers *n)
 {
     double scale = fmax(fabs(n->achieved), n->achieved_spread);
+    if (!isnan(promised_part(n)))
+        return (double)NAN;
     return scale > 0 ? (n->promised - n->achieved) / scale : (double)NAN;
 }
 
@@ -80,7 +89,7 @@ static const rule rules[RV_N_ADVICE] = {
         "the policy has not learned yet", "policy updates so far", updates, false, 1,
         "Let it run on: updates begin after schedule.warmup_steps and the first fit of the model."},
     [RV_ADVICE_STARVED] = {
-        "the learner gets few updates", "policy updates per real step since the warm-up", updates_per_step, false, 1,
+        "the learner gets few updates", "policy updates per real step since they began", updates_per_step, false, 1,
         "Raise schedule.updates_per_step; with a model 10 to 40 are usual."},
     [RV_ADVICE_HORIZON] = {
         "the model is trusted too far ahead",
@@ -116,7 +125,11 @@ static const rule rules[RV_N_ADVICE] = {
     [RV_ADVICE_CRITIC_LOW] = {
         "the critics promise less than comes",
         "promised less achieved return at starts of episodes, in the scale of the returns", promised_beyond, false,
-        -0.3, "The critics lag behind: raise schedule.updates_per_step or policy.learning_rate, or let it run on."},
+        -0.3, "They are pessimistic: let it run on, or lower policy.learning_rate."},
+    [RV_ADVICE_CRITIC_LATE] = {
+        "the critics have not caught up with the returns",
+        "promised over achieved return at starts of episodes", promised_part, false, 0.7,
+        "Let it run on, or raise schedule.updates_per_step or policy.tau."},
     [RV_ADVICE_OVERCONFIDENT] = {
         "the predicted variance is too small", "mean squared z-score of the predictions", z_square, true, 2,
         "Raise model.logvar_min, or stop fits sooner (model.patience)."},

@@ -8,7 +8,7 @@
 /** What is known of a run; NAN: not known. */
 typedef struct rv_advice_numbers {
     double n_updates;        /* of the policy, so far */
-    double updates_per_step; /* per real step since the warm-up */
+    double updates_per_step; /* per real step since they began */
     double length;           /* longest branch that is imagined, in steps */
     double model_cost,
         critic_cost;         /* reward lost at that length to the model's error, and to the critic's from there */
@@ -36,6 +36,7 @@ typedef enum rv_advice_id {
     RV_ADVICE_SHARE,
     RV_ADVICE_CRITIC_HIGH,
     RV_ADVICE_CRITIC_LOW,
+    RV_ADVICE_CRITIC_LATE,
     RV_ADVICE_OVERCONFIDENT,
     RV_ADVICE_UNDERCONFIDENT,
     RV_ADVICE_GATE_ALL,

@@ -77,10 +77,11 @@ static void put_picture(FILE *script, const rv_chart *chart)
     fputs("set border 3 lc rgb '#888888'\n"
           "set tics nomirror out scale 0.5 textcolor rgb '#333333'\n"
           "set grid lc rgb '#e4e4e4' lt 1 lw 1\n"
-          "set key bmargin center horizontal noenhanced textcolor rgb '#333333' samplen 3 height 2\n"
           "set lmargin 11\n"
           "set rmargin 4\n",
           script);
+    fprintf(script, "set key %s center horizontal noenhanced textcolor rgb '#333333' samplen 3\n",
+            chart->is_bare ? "tmargin" : "bmargin height 2");
     int n_faint = 0;
     const char *comma = "plot ";
     for (int i = 0; i < chart->n_curves; i++)

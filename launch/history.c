@@ -4,6 +4,7 @@
 #include "base/memory.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static rv_status grow(rv_series *s)
@@ -69,6 +70,16 @@ void rv_history_clear(rv_history *h)
     memset(h, 0, sizeof *h);
 }
 
+/* frames of a tick come by unit */
+static int compare_steps(const void *a, const void *b)
+{
+    const rv_point *x = a;
+    const rv_point *y = b;
+    if (x->step != y->step)
+        return x->step < y->step ? -1 : 1;
+    return (x->mean > y->mean) - (x->mean < y->mean);
+}
+
 rv_status rv_history_read(const char *path, rv_history *out)
 {
     rv_history *h = NULL; /* too large for a stack */
@@ -77,6 +88,8 @@ rv_status rv_history_read(const char *path, rv_history *out)
     for (int i = 0; i < RV_N_METRICS; i++)
         for (int64_t k = 0; k < h->of[i].n; k++)
             h->of[i].points[k].mean /= (double)h->of[i].points[k].n;
+    if (h->episodes.n > 0)
+        qsort(h->episodes.points, (size_t)h->episodes.n, sizeof *h->episodes.points, compare_steps);
     if (status == RV_OK)
         *out = *h;
     else

@@ -16,7 +16,7 @@ typedef struct rv_series {
 
 typedef struct rv_history {
     rv_series of[RV_N_METRICS]; /* of all roles but the ranks', the episodes' and the cards' */
-    rv_series episodes;         /* return of each training episode that did not fail, by tick */
+    rv_series episodes;         /* return of each training episode that did not fail, by step */
     int64_t n_records;
     int64_t last_step; /* of the last tick recorded; 0: none */
 } rv_history;

@@ -13,6 +13,7 @@ static const struct {
     {"train", "train an agent, or go on with a run", rv_cmd_train},
     {"eval", "measure the policy of a run", rv_cmd_eval},
     {"plot", "draw the learning curves of runs", rv_cmd_plot},
+    {"diagnose", "say how a run went, what is wrong with it and what to change", rv_cmd_diagnose},
     {"render", "show episodes as a film or picture, and what the model imagines", rv_cmd_render},
     {"watch", "follow the live metrics of a run", rv_cmd_watch},
     {"config", "show, check and explain settings", rv_cmd_config},

@@ -11,7 +11,7 @@ enum {
     WIDTH = 80,         /* columns of text */
     TEXT = 4096,        /* bytes of one paragraph, at most */
     FIGURE_WIDTH = 860, /* pixels; the style lets them shrink */
-    FIGURE_HEIGHT = 400,
+    FIGURE_HEIGHT = 340,
 };
 
 /* what is open and ends when something else begins */
@@ -28,15 +28,15 @@ struct rv_page {
     int n_columns; /* of the table under way */
     int64_t n_rows, room;
     cell *cells; /* (n_rows, n_columns); the first row is the head */
-    bool is_short_of_memory;
+    bool has_pictures, is_short_of_memory;
 };
 
 /* Colours of the pictures are gnuplot's, written into each element; these rules give them those of the page. */
 static const char style[] =
     ":root{color-scheme:light dark;--ground:#fff;--card:#f6f7f9;--ink:#1d2127;--soft:#5b6470;--line:#d9dde3;"
-    "--grid:#e6e8ec;--good:#1a7f4e;--warn:#b35900}\n"
+    "--grid:#e6e8ec;--good:#1a7f4e;--warn:#b35900;--first:#0072b2}\n"
     "@media (prefers-color-scheme:dark){:root{--ground:#14171c;--card:#1d2128;--ink:#e6e8eb;--soft:#a0a8b4;"
-    "--line:#343b45;--grid:#2a3038;--good:#4cc38a;--warn:#f0a04b}}\n"
+    "--line:#343b45;--grid:#2a3038;--good:#4cc38a;--warn:#f0a04b;--first:#56aee8}}\n"
     "*{box-sizing:border-box}\n"
     "body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.6 system-ui,-apple-system,'Segoe UI',"
     "Roboto,'Helvetica Neue',Arial,sans-serif}\n"
@@ -64,6 +64,9 @@ static const char style[] =
     "svg [fill='rgb(51,51,51)'],svg [fill='rgb(0,0,0)'],svg [fill='black']{fill:var(--soft)}\n"
     "svg [stroke='rgb(228, 228, 228)']{stroke:var(--grid)}\n"
     "svg [stroke='rgb(136, 136, 136)']{stroke:var(--soft)}\n"
+    "svg [stroke='rgb(  0, 114, 178)']{stroke:var(--first)}\n"
+    "svg [fill='rgb(  0, 114, 178)']{fill:var(--first)}\n"
+    "svg [color='rgb(  0, 114, 178)']{color:var(--first)}\n"
     "@media print{body{font-size:11pt}main{max-width:none;padding:0}figure{break-inside:avoid}}\n";
 
 /* ---- text, whatever it holds ---- */
@@ -173,10 +176,11 @@ static void close_part(rv_page *p)
     p->open = NOTHING;
 }
 
-rv_status rv_page_create(const char *title, rv_page **out)
+rv_status rv_page_create(const char *title, bool has_pictures, rv_page **out)
 {
     rv_page *p = NULL;
     RV_TRY(RV_NEW(p, 1));
+    p->has_pictures = has_pictures;
     p->html_file = open_memstream(&p->html, &p->n_html);
     p->text_file = open_memstream(&p->text, &p->n_text);
     if (!p->html_file || !p->text_file) {
@@ -414,7 +418,7 @@ rv_status rv_page_figure(rv_page *p, const rv_chart *chart, const char *format, 
     size_t n = 0;
     rv_chart bare = *chart;
     PRINT_INTO(text, format);
-    if (!has_points(chart))
+    if (!p->has_pictures || !has_points(chart))
         return RV_OK;
     bare.title[0] = '\0';
     bare.is_bare = true;

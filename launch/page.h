@@ -10,8 +10,9 @@
 
 typedef struct rv_page rv_page;
 
-/** @return RV_OK; RV_E_NOMEM. The caller owns *out. */
-rv_status rv_page_create(const char *title, rv_page **out);
+/** @param[in] has_pictures false: figures are left out, of which gnuplot is then not asked for
+ * @return RV_OK; RV_E_NOMEM. The caller owns *out. */
+rv_status rv_page_create(const char *title, bool has_pictures, rv_page **out);
 void rv_page_destroy(rv_page **page);
 
 /** Begin a section, which ends the one before. id: letters and '-', for links to it */

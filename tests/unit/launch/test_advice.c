@@ -77,7 +77,10 @@ static void each_alone(void)
     COMPLAINS(explained, 0.71, 0.45, RV_ADVICE_SHARE, "0.5: imagined part of a minibatch");
     COMPLAINS(explained, 0.71, -3, RV_ADVICE_SHARE, "0.95: imagined part"); /* worse than nothing explains nothing */
     COMPLAINS(promised, 129, 150, RV_ADVICE_CRITIC_HIGH, "0.5: promised less achieved");
-    COMPLAINS(promised, 71, 60, RV_ADVICE_CRITIC_LOW, "-0.4: promised less achieved");
+    COMPLAINS(promised, 71, 60, RV_ADVICE_CRITIC_LATE, "0.6: promised over achieved");
+    COMPLAINS(promised, 71, -5, RV_ADVICE_CRITIC_LATE, "-0.05: promised over achieved");
+    COMPLAINS(promised, 71, -20, RV_ADVICE_CRITIC_LOW, "-1.2: promised less achieved");
+    COMPLAINS(achieved, 120, -100, RV_ADVICE_CRITIC_HIGH, "2.1: promised less achieved");
     COMPLAINS(z_square, 1.99, 4, RV_ADVICE_OVERCONFIDENT, "4: mean squared z-score");
     COMPLAINS(z_square, 0.51, 0.1, RV_ADVICE_UNDERCONFIDENT, "0.1: mean squared z-score");
     COMPLAINS(stopped_share, 0.89, 0.95, RV_ADVICE_GATE_ALL, "0.95: part of the branches stopped");
@@ -102,6 +105,15 @@ static void says_nothing(void)
     numbers.n_updates = 0; /* and then also none per step: said once */
     numbers.updates_per_step = 0;
     CU_ASSERT_EQUAL(rv_advise(&numbers, advice), 1);
+    /* costs: a promise between 0 and them is late, one beyond them pessimistic */
+    numbers = good;
+    numbers.achieved = -100;
+    numbers.promised = -80;
+    CU_ASSERT_EQUAL(rv_advise(&numbers, advice), 0);
+    numbers.promised = -50;
+    CU_ASSERT(rv_advise(&numbers, advice) == 1 && advice[0].id == RV_ADVICE_CRITIC_LATE);
+    numbers.promised = -140;
+    CU_ASSERT(rv_advise(&numbers, advice) == 1 && advice[0].id == RV_ADVICE_CRITIC_LOW);
     /* a return near 0 that spreads widely: the spread is the scale */
     numbers = good;
     numbers.promised = 3;

@@ -38,7 +38,7 @@ static void reads(void)
     RV_TEST_OK(rv_file_write(path, lines, sizeof lines - 1));
     RV_TEST_OK(rv_history_read(path, &h));
     CU_ASSERT(h.n_records == 10 && h.last_step == 200);
-    CU_ASSERT(h.episodes.n == 2 && h.episodes.points[1].mean == -9 && h.episodes.points[1].step == 80);
+    CU_ASSERT(h.episodes.n == 2 && h.episodes.points[0].mean == -9 && h.episodes.points[1].step == 100);
     const rv_series *loss = &h.of[RV_M_MODEL_HOLDOUT_LOSS];
     CU_ASSERT_EQUAL_FATAL(loss->n, 2);
     CU_ASSERT(loss->points[0].n == 2 && loss->points[0].mean == 2.5);

@@ -16,7 +16,7 @@ static void escapes(void)
 {
     rv_page *page = NULL;
     const char bad[] = "<script>alert('1')</script> & \"x\" \033[31m \xff\xc0\xaf \xe2\x80\xae \xc2\x9b \xc3\xa4 \n";
-    RV_TEST_OK(rv_page_create(bad, &page));
+    RV_TEST_OK(rv_page_create(bad, false, &page));
     rv_page_section(page, "s", bad);
     rv_page_say(page, "%s", bad);
     rv_page_fact(page, bad, "%s", bad);
@@ -45,7 +45,7 @@ static void escapes(void)
 static void lays_out(void)
 {
     rv_page *page = NULL;
-    RV_TEST_OK(rv_page_create("page", &page));
+    RV_TEST_OK(rv_page_create("page", true, &page));
     rv_page_section(page, "one", "1. One");
     rv_page_fact(page, "name", "%d steps", 3);
     rv_page_fact(page, "other", "x");
@@ -79,7 +79,7 @@ static void draws(void)
     rv_curve curves[] = {{.label = "a < b", .n = 3, .x = x, .y = y}, {.label = "guide", .n = 3, .x = x, .y = x}};
     rv_chart chart = {.title = "name & so on", .n_curves = 2, .curves = curves};
     curves[1].is_guide = true;
-    RV_TEST_OK(rv_page_create("page", &page));
+    RV_TEST_OK(rv_page_create("page", true, &page));
     RV_TEST_OK(rv_page_figure(page, &chart, "caption %d", 1));
     RV_TEST_OK(rv_page_figure(page, &chart, "caption %d", 2));
     curves[0].n = 0;
@@ -95,6 +95,12 @@ static void draws(void)
     CU_ASSERT_PTR_NULL(strstr(html, "<?xml"));
     CU_ASSERT_PTR_NULL(strstr(html, "nothing to see"));
     CU_ASSERT_PTR_NULL(strstr(text, "caption"));
+    rv_page_destroy(&page);
+    curves[0].n = 3;
+    RV_TEST_OK(rv_page_create("page", false, &page));
+    RV_TEST_OK(rv_page_figure(page, &chart, "caption"));
+    RV_TEST_OK(rv_page_end(page, &html, &text));
+    CU_ASSERT_PTR_NULL(strstr(html, "<figcaption"));
     rv_page_destroy(&page);
     CU_ASSERT_EQUAL(rv_mem_blocks(), 0);
 }
