@@ -168,9 +168,7 @@ int rv_advise(const rv_advice_numbers *numbers, rv_advice *out)
 
 rv_advice_numbers rv_advice_nothing(void)
 {
-    rv_advice_numbers n;
-    double *values = (double *)&n;
-    for (size_t i = 0; i < sizeof n / sizeof *values; i++)
-        values[i] = (double)NAN;
-    return n;
+#define NOT_KNOWN(name) .name = (double)NAN,
+    return (rv_advice_numbers){RV_ADVICE_NUMBERS(NOT_KNOWN)};
+#undef NOT_KNOWN
 }

@@ -5,24 +5,34 @@
 #pragma once
 #include "base/status.h"
 
+// clang-format off
+#define RV_ADVICE_NUMBERS(X)                                                                                           \
+    X(n_updates)        /* of the policy, so far */                                                                    \
+    X(updates_per_step) /* per real step since they began */                                                           \
+    X(length)           /* longest branch that is imagined, in steps */                                                \
+    X(model_cost)       /* reward lost at that length to the model's error, */                                         \
+    X(critic_cost)      /* and to the critics' from there */                                                           \
+    X(error)            /* open-loop, at that length, */                                                               \
+    X(naive)            /* and the naive guess of it */                                                                \
+    X(rank_correlation) /* of disagreement and true error over rows */                                                 \
+    X(train_error)      /* squared, of one step: on rows that the last fit learned from, */                            \
+    X(holdout_error)    /* on rows kept out of it, */                                                                  \
+    X(fresh_error)      /* on rows that came after it */                                                               \
+    X(explained)        /* part of the variance of a step's change that the model explains */                          \
+    X(imagined_share)   /* of a minibatch */                                                                           \
+    X(promised)         /* Q at starts of episodes, mean, */                                                           \
+    X(achieved)         /* and the return that came */                                                                 \
+    X(achieved_spread)  /* standard deviation of these returns */                                                      \
+    X(z_square)         /* mean squared z-score of the predictions */                                                  \
+    X(gate)             /* threshold on disagreement; 0: none */                                                       \
+    X(stopped_share)    /* of branches, by the gate */
+// clang-format on
+
 /** What is known of a run; NAN: not known. */
 typedef struct rv_advice_numbers {
-    double n_updates;        /* of the policy, so far */
-    double updates_per_step; /* per real step since they began */
-    double length;           /* longest branch that is imagined, in steps */
-    double model_cost,
-        critic_cost;         /* reward lost at that length to the model's error, and to the critic's from there */
-    double error, naive;     /* open-loop error at that length, and the naive guess of it */
-    double rank_correlation; /* of disagreement and true error over rows */
-    double train_error, holdout_error, fresh_error; /* squared, of one step, in units of the data: on rows learned from,
-                                                       rows kept out of the last fit, rows that came after it */
-    double explained;          /* part of the variance of a step's change that the model explains */
-    double imagined_share;     /* of a minibatch */
-    double promised, achieved; /* Q and return at starts of episodes, means */
-    double achieved_spread;    /* standard deviation of the returns */
-    double z_square;           /* mean squared z-score of the predictions */
-    double gate;               /* threshold on disagreement; 0: none */
-    double stopped_share;      /* of branches, by the gate */
+#define RV_ADVICE_NUMBER(name) double name;
+    RV_ADVICE_NUMBERS(RV_ADVICE_NUMBER)
+#undef RV_ADVICE_NUMBER
 } rv_advice_numbers;
 
 typedef enum rv_advice_id {
