@@ -113,8 +113,8 @@ static void put_character(FILE *to, const unsigned char *c, int n, bool is_html)
         }
     if (n == 0)
         fputc('?', to);
-    else
-        fwrite(c, 1, (size_t)n, to);
+    for (int i = 0; i < n; i++)
+        fputc(c[i], to);
 }
 
 static void put(FILE *to, const char *text, bool is_html)
