@@ -25,7 +25,7 @@ rv_pulse_place rv_pulse_place_of(uint64_t word)
     return (rv_pulse_place){
         .phase = phase < RV_N_PHASES ? (rv_phase)phase : RV_PHASE_START,
         .role = (int)(word >> 48 & 0xff) - 1,
-        .unit = (int)(uint32_t)word - 1,
+        .unit = (int)((uint32_t)word & INT32_MAX) - 1,
     };
 }
 
