@@ -3,6 +3,9 @@
 #include <math.h>
 #include <stdio.h>
 
+/* a squared error of one step, in variances of the data, that is not worth a change */
+#define NEGLIGIBLE 0.01
+
 typedef struct rule {
     const char *title;
     const char *number; /* what is measured */
@@ -35,19 +38,21 @@ static double error_over_naive(const rv_advice_numbers *n)
     return n->length > 1 && n->naive > 0 ? n->error / n->naive : (double)NAN;
 }
 
+/* where nothing asks for it and there is hardly an error, its rank is noise */
 static double rank_correlation(const rv_advice_numbers *n)
 {
-    return n->rank_correlation;
+    bool is_idle = !(n->gate > 0) && n->explained > 1 - NEGLIGIBLE;
+    return is_idle ? (double)NAN : n->rank_correlation;
 }
 
 static double fresh_over_holdout(const rv_advice_numbers *n)
 {
-    return n->holdout_error > 0 ? n->fresh_error / n->holdout_error : (double)NAN;
+    return n->holdout_error > 0 && n->fresh_error > NEGLIGIBLE ? n->fresh_error / n->holdout_error : (double)NAN;
 }
 
 static double holdout_over_train(const rv_advice_numbers *n)
 {
-    return n->train_error > 0 ? n->holdout_error / n->train_error : (double)NAN;
+    return n->train_error > 0 && n->holdout_error > NEGLIGIBLE ? n->holdout_error / n->train_error : (double)NAN;
 }
 
 static double share_beyond_model(const rv_advice_numbers *n)

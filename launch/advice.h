@@ -15,10 +15,10 @@
     X(error)            /* open-loop, at that length, */                                                               \
     X(naive)            /* and the naive guess of it */                                                                \
     X(rank_correlation) /* of disagreement and true error over rows */                                                 \
-    X(train_error)      /* squared, of one step: on rows that the last fit learned from, */                            \
+    X(train_error)      /* squared, of one step, in variances: on rows that the last fit learned from, */              \
     X(holdout_error)    /* on rows kept out of it, */                                                                  \
     X(fresh_error)      /* on rows that came after it */                                                               \
-    X(explained)        /* part of the variance of a step's change that the model explains */                          \
+    X(explained)        /* part of the variance of a step's outcome that the model explains */                         \
     X(imagined_share)   /* of a minibatch */                                                                           \
     X(promised)         /* Q at starts of episodes, mean, */                                                           \
     X(achieved)         /* and the return that came */                                                                 \

@@ -72,6 +72,46 @@ static json_t *json_starts(const rv_values *v)
     return list;
 }
 
+/* horizons from 1 on */
+static json_t *json_horizons(const double *values, int n)
+{
+    json_t *list = json_array();
+    for (int k = 1; k <= n; k++)
+        json_array_append_new(list, json_real(values[k]));
+    return list;
+}
+
+static json_t *json_card(const rv_card *c)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:f}", "error", json_horizons(c->error, c->steps), "least",
+                     json_horizons(c->low, c->steps), "largest", json_horizons(c->high, c->steps), "naive",
+                     json_horizons(c->naive, c->steps), "bound", json_horizons(c->bound, c->steps), "model_cost",
+                     json_horizons(c->model_cost, c->steps), "critic_cost", json_horizons(c->critic_cost, c->steps),
+                     "gain", c->gain);
+}
+
+/* coverage of all elites at these levels, and the tenths by disagreement */
+static json_t *json_judged(const rv_diagnosis *d)
+{
+    static const double levels[] = {0.5, 0.683, 0.9, 0.954};
+    json_t *root = json_pack("{s:I}", "rows", (json_int_t)d->judged.n);
+    json_t *coverage = json_array();
+    json_t *bins = json_array();
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+        double observed = rv_coverage(d->judged.n_elites * d->judged.n_z, d->judged.z, levels[i]);
+        json_array_append_new(coverage, json_pack("[f, f]", levels[i], observed));
+    }
+    for (int i = 0; i < RV_DIAGNOSIS_BINS; i++) {
+        json_t *bin = json_pack("{s:I}", "rows", (json_int_t)d->bins[i].n);
+        set_number(bin, "disagreement", d->bins[i].x);
+        set_number(bin, "error", d->bins[i].y);
+        json_array_append_new(bins, bin);
+    }
+    json_object_set_new(root, "coverage", coverage);
+    json_object_set_new(root, "tenths", bins);
+    return root;
+}
+
 static rv_status print_json(const rv_diagnosis *d)
 {
     json_t *root = json_pack("{s:I, s:I, s:I, s:I}", "step", (json_int_t)d->history.last_step, "checkpoint_step",
@@ -86,6 +126,10 @@ static rv_status print_json(const rv_diagnosis *d)
         json_array_append_new(advice, json_pack("{s:s, s:s}", "title", d->advice[i].title, "text", d->advice[i].text));
     json_object_set_new(root, "numbers", numbers);
     json_object_set_new(root, "advice", advice);
+    if (d->has_model) {
+        json_object_set_new(root, "judged", json_judged(d));
+        json_object_set_new(root, "card", json_card(&d->card));
+    }
     json_object_set_new(root, "starts", json_starts(&d->values));
     return rv_json_print(root);
 }

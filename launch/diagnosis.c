@@ -1,5 +1,6 @@
 #include "launch/diagnosis.h"
 
+#include "launch/diagnosis_judge.h"
 #include "run/schedule.h"
 
 #include <math.h>
@@ -45,7 +46,7 @@ static rv_status read_model(rv_diagnosis *d)
              (long long)d->table.n_rows);
     RV_TRY(rv_ensemble_load(&d->trained, &d->ensemble));
     d->has_model = true;
-    return RV_OK;
+    return rv_diagnosis_judge(d);
 }
 
 /* ---- numbers for the advice ---- */
@@ -82,6 +83,25 @@ static void take_numbers(rv_diagnosis *d)
     n->achieved_spread = d->values.spread;
 }
 
+static void take_model(rv_diagnosis *d)
+{
+    rv_advice_numbers *n = &d->numbers;
+    const rv_card *c = &d->card;
+    n->rank_correlation = d->rank_correlation;
+    n->train_error = d->train_error;
+    n->holdout_error = d->holdout_error;
+    n->fresh_error = d->judged_by == RV_ROWS_FRESH ? d->judged.square : (double)NAN;
+    n->explained = d->judged.explained;
+    n->z_square = d->judged.z_square;
+    int length = n->length >= 1 && n->length <= c->steps ? (int)n->length : 0;
+    if (length == 0)
+        return;
+    n->model_cost = c->model_cost[length];
+    n->critic_cost = c->critic_cost[length];
+    n->error = c->error[length];
+    n->naive = c->naive[length];
+}
+
 static rv_status make(rv_diagnosis *d)
 {
     RV_TRY(rv_trained_open(d->run, 0, NULL, &d->trained));
@@ -93,6 +113,8 @@ static rv_status make(rv_diagnosis *d)
                                RV_DIAGNOSIS_STARTS, &d->values));
     d->numbers = rv_advice_nothing();
     take_numbers(d);
+    if (d->has_model)
+        take_model(d);
     d->n_advice = rv_advise(&d->numbers, d->advice);
     return RV_OK;
 }
@@ -113,6 +135,7 @@ bool rv_diagnosis_is_model_free(const rv_diagnosis *d)
 void rv_diagnosis_clear(rv_diagnosis *d)
 {
     rv_values_clear(&d->values);
+    rv_judgement_clear(&d->judged);
     rv_ensemble_clear(&d->ensemble);
     rv_ledger_clear(&d->ledger);
     rv_journal_table_clear(&d->table);

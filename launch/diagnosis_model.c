@@ -1,8 +1,212 @@
+#include "base/memory.h"
 #include "launch/diagnosis_page.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+/* ---- rows ---- */
+
+static void print_rows(const rv_diagnosis *d, rv_diagnosis_rows which, char out[128])
+{
+    static const char *const texts[] = {
+        [RV_ROWS_FRESH] = "rows that came after the last fit",
+        [RV_ROWS_HELD_OUT] = "rows that the last fit kept out",
+        [RV_ROWS_NEWEST] = "the newest rows, most of which the model has learned from",
+    };
+    if (which == RV_ROWS_FRESH)
+        snprintf(out, 128, "the %lld %s", (long long)(d->table.n_rows - d->n_fitted), texts[which]);
+    else
+        snprintf(out, 128, "%s", texts[which]);
+}
+
+/* ---- the error card ---- */
+
+/* y over the horizons 1..n; the arrays of a card begin at horizon 1 */
+static rv_status set_curve(rv_curve *c, const char *label, int n, const double *y)
+{
+    snprintf(c->label, sizeof c->label, "%s", label);
+    RV_TRY(RV_NEW(c->x, n));
+    RV_TRY(RV_NEW(c->y, n));
+    c->n = n;
+    for (int k = 0; k < n; k++) {
+        c->x[k] = k + 1;
+        c->y[k] = y[k + 1];
+    }
+    return RV_OK;
+}
+
+static rv_status begin_chart(const char *title, const char *x_label, const char *y_label, int n_curves, rv_chart *out)
+{
+    *out = (rv_chart){.n_curves = n_curves};
+    snprintf(out->title, sizeof out->title, "%s", title);
+    snprintf(out->x_label, sizeof out->x_label, "%s", x_label);
+    snprintf(out->y_label, sizeof out->y_label, "%s", y_label);
+    return RV_NEW(out->curves, n_curves);
+}
+
+static rv_status draw_errors(const rv_card *c, rv_page *page, rv_chart *chart)
+{
+    RV_TRY(begin_chart("open-loop error", "steps ahead", "error (standard deviations)", 3, chart));
+    chart->is_log = true;
+    rv_curve *error = &chart->curves[0];
+    RV_TRY(set_curve(error, "ensemble; band: members", c->steps, c->error));
+    RV_TRY(RV_NEW(error->low, c->steps));
+    RV_TRY(RV_NEW(error->high, c->steps));
+    for (int k = 0; k < c->steps; k++) {
+        error->low[k] = c->low[k + 1];
+        error->high[k] = c->high[k + 1];
+    }
+    RV_TRY(set_curve(&chart->curves[1], "naive (1 + e)^k - 1", c->steps, c->naive));
+    RV_TRY(set_curve(&chart->curves[2], "from the local gain", c->steps, c->bound));
+    chart->curves[1].is_guide = true;
+    return rv_page_figure(page, chart,
+                          "Open-loop error of the newest model: from a real state the real actions are taken and the "
+                          "model goes on from its own states. Below 1 it knows more than the spread of the data.");
+}
+
+static rv_status draw_costs(const rv_card *c, rv_page *page, rv_chart *chart)
+{
+    RV_TRY(begin_chart("costs", "steps ahead", "return", 2, chart));
+    RV_TRY(set_curve(&chart->curves[0], "the model's error", c->steps, c->model_cost));
+    RV_TRY(set_curve(&chart->curves[1], "the critics' error", c->steps, c->critic_cost));
+    return rv_page_figure(page, chart,
+                          "What so many imagined steps are off in return, and what the critics are off that "
+                          "bootstrapping at once would take. Looking ahead pays while the first is the smaller.");
+}
+
+static void print_card(const rv_card *c, rv_page *page)
+{
+    rv_page_table(page, "steps|windows|error|least|largest|naive|gain bound|model cost|critic cost");
+    for (int k = 1; k <= c->steps; k = k < 5 ? k + 1 : k + 5 - k % 5)
+        rv_page_row(page, "%d|%d|%.4g|%.4g|%.4g|%.4g|%.4g|%.4g|%.4g", k, c->n_windows[k], c->error[k], c->low[k],
+                    c->high[k], c->naive[k], c->bound[k], c->model_cost[k], c->critic_cost[k]);
+    rv_page_table_end(page);
+}
+
+static rv_status say_card(const rv_diagnosis *d, rv_page *page)
+{
+    char text[128];
+    const rv_card *c = &d->card;
+    rv_chart chart = {.n_curves = 0};
+    rv_page_section(page, "card", "Error card: how far the model sees");
+    if (c->steps == 0) {
+        rv_page_say(page, "There are too few rows to measure it.");
+        return RV_OK;
+    }
+    print_rows(d, d->card_by, text);
+    rv_page_fact(page, "measured on", "%d windows of %s", c->n_windows[1], text);
+    rv_page_fact(page, "local gain", "%.4g: a small error of a state grows by that in a step, at most", c->gain);
+    rv_page_fact(page, "length in use", "%.0f steps", d->numbers.length);
+    rv_page_fact(page, "looking ahead pays", "up to %d of %d steps", rv_card_horizon(c, 1, c->steps), c->steps);
+    print_card(c, page);
+    rv_status status = draw_errors(c, page, &chart);
+    rv_chart_clear(&chart);
+    RV_TRY(status);
+    status = draw_costs(c, page, &chart);
+    rv_chart_clear(&chart);
+    return status;
+}
+
+/* ---- calibration ---- */
+
+enum { N_LEVELS = 20 };
+
+/* of elite number q; -1: of all */
+static double coverage_of(const rv_judgement *j, int q, double level)
+{
+    return q < 0 ? rv_coverage(j->n_elites * j->n_z, j->z, level) : rv_coverage(j->n_z, j->z + q * j->n_z, level);
+}
+
+static rv_status draw_coverage(const rv_diagnosis *d, rv_page *page, rv_chart *chart)
+{
+    const rv_judgement *j = &d->judged;
+    RV_TRY(begin_chart("coverage", "nominal probability of the interval", "part of the outcomes in it", j->n_elites + 1,
+                       chart));
+    for (int q = 0; q <= j->n_elites; q++) {
+        rv_curve *c = &chart->curves[q];
+        c->is_guide = q == j->n_elites;
+        if (c->is_guide)
+            snprintf(c->label, sizeof c->label, "calibrated");
+        else
+            snprintf(c->label, sizeof c->label, "member %d", d->ensemble.elites[q]);
+        RV_TRY(RV_NEW(c->x, N_LEVELS + 1));
+        RV_TRY(RV_NEW(c->y, N_LEVELS + 1));
+        c->n = N_LEVELS + 1;
+        for (int i = 0; i <= N_LEVELS; i++) {
+            c->x[i] = (double)i / N_LEVELS;
+            c->y[i] = c->is_guide ? c->x[i] : coverage_of(j, q, c->x[i]);
+        }
+    }
+    return rv_page_figure(page, chart,
+                          "Coverage of each elite's predicted intervals. Below the dashed line the predicted variance "
+                          "is too small, above it too large.");
+}
+
+static rv_status say_calibration(const rv_diagnosis *d, rv_page *page)
+{
+    char text[128];
+    const rv_judgement *j = &d->judged;
+    rv_chart chart = {.n_curves = 0};
+    print_rows(d, d->judged_by, text);
+    rv_page_section(page, "calibration", "Calibration of the predicted variance");
+    rv_page_fact(page, "measured on", "%lld of %s", (long long)j->n, text);
+    rv_page_fact(page, "mean squared z", "%.4g: 1 when calibrated, more when the model is too sure", j->z_square);
+    rv_page_table(page, "member|within 50 %|68.3 %|90 %|95.4 %|mean z^2");
+    for (int q = 0; q < j->n_elites; q++) {
+        double square = 0;
+        for (int64_t i = 0; i < j->n_z; i++)
+            square += j->z[q * j->n_z + i] * j->z[q * j->n_z + i] / (double)j->n_z;
+        rv_page_row(page, "%d|%.1f|%.1f|%.1f|%.1f|%.4g", d->ensemble.elites[q], 100 * coverage_of(j, q, 0.5),
+                    100 * coverage_of(j, q, 0.683), 100 * coverage_of(j, q, 0.9), 100 * coverage_of(j, q, 0.954),
+                    square);
+    }
+    rv_page_table_end(page);
+    rv_status status = draw_coverage(d, page, &chart);
+    rv_chart_clear(&chart);
+    return status;
+}
+
+/* ---- disagreement ---- */
+
+static rv_status draw_bins(const rv_diagnosis *d, rv_page *page, rv_chart *chart)
+{
+    RV_TRY(begin_chart("error by disagreement", "tenth of the rows, by disagreement", "mean error", 1, chart));
+    rv_curve *c = &chart->curves[0];
+    snprintf(c->label, sizeof c->label, "mean error of one step (standard deviations)");
+    RV_TRY(RV_NEW(c->x, RV_DIAGNOSIS_BINS));
+    RV_TRY(RV_NEW(c->y, RV_DIAGNOSIS_BINS));
+    for (int i = 0; i < RV_DIAGNOSIS_BINS; i++)
+        if (d->bins[i].n > 0) {
+            c->x[c->n] = i + 1;
+            c->y[c->n++] = d->bins[i].y;
+        }
+    return rv_page_figure(page, chart,
+                          "Mean true error of the rows in each tenth, from those on which the members agree most to "
+                          "those on which they disagree most. A rising line is what a gate needs.");
+}
+
+static rv_status say_disagreement(const rv_diagnosis *d, rv_page *page)
+{
+    char text[128];
+    rv_chart chart = {.n_curves = 0};
+    print_rows(d, d->judged_by, text);
+    rv_page_section(page, "disagreement", "Disagreement against true error");
+    rv_page_fact(page, "measured on", "%lld of %s", (long long)d->judged.n, text);
+    if (d->ensemble.n_members < 2) {
+        rv_page_say(page, "There is one member, which agrees with itself.");
+        return RV_OK;
+    }
+    rv_page_fact(page, "rank correlation", "%.3f (Spearman; 1: the members disagree most where the error is largest)",
+                 d->rank_correlation);
+    rv_page_table(page, "tenth|rows|disagreement|error");
+    for (int i = 0; i < RV_DIAGNOSIS_BINS; i++)
+        rv_page_row(page, "%d|%lld|%.4g|%.4g", i + 1, (long long)d->bins[i].n, d->bins[i].x, d->bins[i].y);
+    rv_page_table_end(page);
+    rv_status status = draw_bins(d, page, &chart);
+    rv_chart_clear(&chart);
+    return status;
+}
 
 /* ---- fits ---- */
 
@@ -20,6 +224,11 @@ static rv_status say_fits(const rv_diagnosis *d, rv_page *page)
                  d->ensemble.elites[k]);
     rv_page_fact(page, "members", "%d, the elites are %s", d->ensemble.n_members, elites);
     rv_page_fact(page, "held-out error", "%.4g", rv_diagnosis_newest(d, RV_M_MODEL_HOLDOUT_LOSS));
+    rv_page_fact(page, "in variances of the data", "%.4g on rows learned from, %.4g on rows kept out", d->train_error,
+                 d->holdout_error);
+    if (d->judged_by == RV_ROWS_FRESH)
+        rv_page_fact(page, "on rows since then", "%.4g in variances; %.2f %% of the variance is explained",
+                     d->judged.square, 100 * d->judged.explained);
     rv_page_fact(page, "training loss", "%.4g", rv_diagnosis_newest(d, RV_M_MODEL_TRAIN_LOSS));
     rv_page_fact(page, "epochs of the last", "%.0f", rv_diagnosis_newest(d, RV_M_MODEL_EPOCHS));
     RV_TRY(rv_diagnosis_draw(d, page, "held-out error", "squared error", 1, holdout, true,
@@ -105,6 +314,9 @@ rv_status rv_diagnosis_model_sections(const rv_diagnosis *d, rv_page *page)
                                                   : "The model was not fitted yet.");
         return RV_OK;
     }
+    RV_TRY(say_card(d, page));
+    RV_TRY(say_calibration(d, page));
+    RV_TRY(say_disagreement(d, page));
     RV_TRY(say_branches(d, page));
     return say_fits(d, page);
 }

@@ -63,7 +63,7 @@ has() { # FILE TEXT...
 echo "a page"
 "$REVERIE" diagnose run >text 2>err || fail "diagnose: $(cat err)"
 [ ! -s err ] || bad "said although all is well: $(cat err)"
-is_page run/diagnosis.html 12 return branches fits share values learner time settings
+is_page run/diagnosis.html 14 return card calibration disagreement branches fits share values learner time settings
 has text "Diagnosis of run" "Pendulum-v1" "800 of 800" "done (start 1)" "rollout.max_disagreement" "0.05 (default 0)" \
     "page: run/diagnosis.html"
 has run/diagnosis.html "Diagnosis of run" "Return over real steps" "<dt>env.count</dt><dd>2 (default 1)</dd>"
@@ -97,13 +97,15 @@ def load(path):
             out[name] = struct.unpack(f"<{(end - begin) // struct.calcsize(code)}{code}", data[begin:end])
     return out
 
-def forward(params, sizes, x):
+relu = lambda v: max(v, 0)
+swish = lambda v: v / (1 + math.exp(-v))
+def forward(params, sizes, x, activation=relu):
     at = 0
     for l in range(len(sizes) - 1):
         n, m = sizes[l], sizes[l + 1]
         z = [params[at + n * m + j] + sum(x[i] * params[at + i * m + j] for i in range(n)) for j in range(m)]
         at += n * m + m
-        x = [max(v, 0) for v in z] if l < len(sizes) - 2 else z
+        x = [activation(v) for v in z] if l < len(sizes) - 2 else z
     return x
 
 rows = load("rows.safetensors")
@@ -137,13 +139,90 @@ updates = [(r["step"], r["train/n_updates"]) for r in records if "train/n_update
 assert n["n_updates"] == updates[-1][1]
 assert n["updates_per_step"] == (updates[-1][1] - updates[0][1]) / (updates[-1][0] - updates[0][0]) == 1
 assert n["gate"] == 0.05 and n["length"] == 3
+
+# the model, on the rows after the last fit
+members = [load(f"{folder}/member_{m}.safetensors") for m in range(7)]
+elites = sorted(range(7), key=lambda m: (members[m]["params"][-1], m))[:5]
+net, n_out = [4, 16, 16, 8], 4
+softplus = lambda v: max(v, 0) + math.log1p(math.exp(-abs(v)))
+def predict(m, obs, act): # means and variances of [reward, change]
+    p = members[m]["params"]
+    at = size(net)
+    hi, lo, mean, std = p[at:at + 4], p[at + 4:at + 8], p[at + 8:at + 12], p[at + 12:at + 16]
+    x = [(v - a) / b for v, a, b in zip(list(obs) + [act], mean, std)]
+    out = forward(p, net, x, swish)
+    logvar = [l + softplus(h - softplus(h - r) - l) for r, h, l in zip(out[4:], hi, lo)]
+    return out[:4], [math.exp(v) for v in logvar]
+obs = lambda i: rows["obs"][3 * i:3 * i + 3]
+target = lambda i: [rows["reward"][i]] + [rows["next_obs"][3 * i + k] - rows["obs"][3 * i + k] for k in range(3)]
+n_fitted = max(r["model/n_rows"] for r in records if "model/n_rows" in r)
+assert n_fitted == 700 and len(rows["reward"]) == 800
+std = []
+for k in range(n_out):
+    y = [target(i)[k] for i in range(n_fitted)]
+    middle = sum(y) / len(y)
+    std.append(math.sqrt(sum((v - middle) ** 2 for v in y) / len(y)))
+z, disagreement, error, square = [], [], [], 0
+for i in range(n_fitted, 800):
+    y = target(i)
+    made = [predict(m, obs(i), rows["act"][i]) for m in range(7)]
+    for m in elites:
+        z += [(y[k] - made[m][0][k]) / math.sqrt(made[m][1][k]) for k in range(n_out)]
+    worst = 0
+    for k in range(n_out):
+        means = [p[0][k] for p in made]
+        middle = sum(means) / 7
+        worst = max(worst, sum((v - middle) ** 2 for v in means) / sum(p[1][k] for p in made))
+    disagreement.append(math.sqrt(worst))
+    e = sum(((sum(made[m][0][k] for m in elites) / 5 - y[k]) / std[k]) ** 2 for k in range(n_out)) / n_out
+    error.append(math.sqrt(e))
+    square += e / 100
+ranks = lambda v: [sorted(v).index(x) for x in v]
+a, b = ranks(disagreement), ranks(error)
+spearman = 1 - 6 * sum((x - y) ** 2 for x, y in zip(a, b)) / (100 * (100 ** 2 - 1))
+assert d["judged"]["rows"] == 100
+assert near(n["rank_correlation"], spearman, 1e-3), (n["rank_correlation"], spearman)
+assert near(n["z_square"], sum(v * v for v in z) / len(z), 1e-3)
+assert near(n["fresh_error"], square, 1e-4)
+for level, observed in d["judged"]["coverage"]:
+    expected = sum(math.erf(abs(v) / math.sqrt(2)) <= level for v in z) / len(z)
+    assert abs(observed - expected) <= 2 / len(z), (level, observed, expected)
+tenths = sorted(zip(disagreement, error))
+for i, bin in enumerate(d["judged"]["tenths"]):
+    part = tenths[10 * i:10 * i + 10]
+    assert bin["rows"] == 10 and near(bin["disagreement"], sum(x for x, _ in part) / 10, 1e-4)
+    assert near(bin["error"], sum(y for _, y in part) / 10, 1e-2)
+
+# many steps: windows from every step on, of each environment, cut where an episode ends
+at_std = [members[0]["params"][size(net) + 12 + k] for k in range(3)]
+sums, counts = [0] * 21, [0] * 21
+for start in range(350, 400 - 20 + 1):
+    for env in range(2):
+        step = start
+        while step < start + 20:
+            state, k = list(obs(2 * step + env)), 0
+            while True:
+                i = 2 * step + env
+                change = [sum(predict(m, state, rows["act"][i])[0][1 + j] for m in elites) / 5 for j in range(3)]
+                state = [s + c for s, c in zip(state, change)]
+                k, step = k + 1, step + 1
+                sums[k] += sum(((s - r) / q) ** 2
+                               for s, r, q in zip(state, rows["next_obs"][3 * i:3 * i + 3], at_std)) / 3
+                counts[k] += 1
+                ends = rows["terminated"][i] or rows["truncated"][i]
+                if ends or step >= start + 20:
+                    break
+for k in (1, 2, 3, 10, 20):
+    expected = math.sqrt(sums[k] / counts[k])
+    assert near(d["card"]["error"][k - 1], expected, 1e-3), (k, d["card"]["error"][k - 1], expected)
+assert n["error"] == d["card"]["error"][2] and n["model_cost"] == d["card"]["model_cost"][2]
 PYTHON
 
 echo "names that would be more than names"
 hostile=$'<img src=x onerror=alert(1)>&"\'`id`\033[31m\xff'
 cp -r run "$hostile"
 "$REVERIE" diagnose "$hostile" >text || fail "hostile name"
-is_page "$hostile/diagnosis.html" 12 return branches fits share values learner time settings
+is_page "$hostile/diagnosis.html" 12 return card calibration disagreement branches fits share values learner time settings
 has "$hostile/diagnosis.html" "Diagnosis of &lt;img src=x onerror=alert(1)&gt;&amp;&quot;&#39;\`id\`?[31m?</h1>"
 # shellcheck disable=SC2016 # nobody is to expand that
 head -n 1 text | grep -qF 'Diagnosis of <img src=x onerror=alert(1)>&"'"'"'`id`?[31m?' || bad "$(head -n 1 text | od -c)"
@@ -157,7 +236,7 @@ for _ in 1 2 3; do
     "$REVERIE" diagnose live >text 2>err || bad "diagnose live: $(cat err)"
 done
 has text "it is going on (start 1)"
-is_page live/diagnosis.html 12 return branches fits share values learner time settings
+is_page live/diagnosis.html 14 return card calibration disagreement branches fits share values learner time settings
 kill -TERM $pid && wait $pid
 [ $? = 75 ] || bad "stop: $(tail -n 3 log)"
 "$REVERIE" diagnose live --text >text || bad "stopped"

@@ -12,9 +12,9 @@ static const rv_advice_numbers good = {
     .error = 0.1,
     .naive = 0.1,
     .rank_correlation = 0.7,
-    .train_error = 1,
-    .holdout_error = 1.2,
-    .fresh_error = 1.5,
+    .train_error = 0.1,
+    .holdout_error = 0.12,
+    .fresh_error = 0.15,
     .explained = 0.99,
     .imagined_share = 0.95,
     .promised = 110,
@@ -72,8 +72,8 @@ static void each_alone(void)
     COMPLAINS(model_cost, 2, 2.5, RV_ADVICE_HORIZON, "1.25: what the model's error costs");
     COMPLAINS(error, 0.14, 0.16, RV_ADVICE_COMPOUNDING, "1.6: open-loop error");
     COMPLAINS(rank_correlation, 0.31, -0.2, RV_ADVICE_MEMBERS, "-0.2: rank correlation");
-    COMPLAINS(fresh_error, 2.3, 3, RV_ADVICE_STALE, "2.5: error on rows that came after");
-    COMPLAINS(train_error, 0.61, 0.4, RV_ADVICE_OVERFITTING, "3: error on rows kept out");
+    COMPLAINS(fresh_error, 0.23, 0.3, RV_ADVICE_STALE, "2.5: error on rows that came after");
+    COMPLAINS(train_error, 0.061, 0.04, RV_ADVICE_OVERFITTING, "3: error on rows kept out");
     COMPLAINS(explained, 0.71, 0.45, RV_ADVICE_SHARE, "0.5: imagined part of a minibatch");
     COMPLAINS(explained, 0.71, -3, RV_ADVICE_SHARE, "0.95: imagined part"); /* worse than nothing explains nothing */
     COMPLAINS(promised, 129, 150, RV_ADVICE_CRITIC_HIGH, "0.5: promised less achieved");
@@ -101,6 +101,22 @@ static void says_nothing(void)
     numbers.length = 1; /* of one step the naive guess is the error itself */
     numbers.error = 1;
     CU_ASSERT_EQUAL(rv_advise(&numbers, advice), 0);
+    /* ratios of errors that are next to nothing */
+    numbers = good;
+    numbers.train_error = 1e-6;
+    numbers.holdout_error = 1e-4;
+    numbers.fresh_error = 9e-3;
+    CU_ASSERT_EQUAL(rv_advise(&numbers, advice), 0);
+    numbers.fresh_error = 2e-2;
+    CU_ASSERT(rv_advise(&numbers, advice) == 1 && advice[0].id == RV_ADVICE_STALE);
+    /* nothing asks for the disagreement, and there is hardly an error to be ranked */
+    numbers = good;
+    numbers.gate = 0;
+    numbers.explained = 0.995;
+    numbers.rank_correlation = 0;
+    CU_ASSERT_EQUAL(rv_advise(&numbers, advice), 0);
+    numbers.explained = 0.98;
+    CU_ASSERT(rv_advise(&numbers, advice) == 1 && advice[0].id == RV_ADVICE_MEMBERS);
     numbers = good;
     numbers.n_updates = 0; /* and then also none per step: said once */
     numbers.updates_per_step = 0;
