@@ -1,5 +1,6 @@
 #include "base/memory.h"
 #include "launch/diagnosis_page.h"
+#include "launch/history_chart.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -84,6 +85,66 @@ static void print_card(const rv_card *c, rv_page *page)
     rv_page_table_end(page);
 }
 
+/* what the run recorded after its fits; lines of one horizon each, or of one cost each */
+typedef struct card_line {
+    const char *label;
+    int64_t horizon;
+    size_t value; /* offset in rv_card_point */
+    bool has_band;
+} card_line;
+
+static rv_status draw_cards(const rv_diagnosis *d, const char *title, const char *y_label, int n,
+                            const card_line *lines, rv_chart *chart)
+{
+    const int64_t last = d->history.last_step;
+    RV_TRY(rv_history_chart(title, y_label, n, last, chart));
+    chart->is_log = true;
+    for (int i = 0; i < n; i++) {
+        rv_series series;
+        RV_TRY(rv_history_card(&d->history, lines[i].horizon, lines[i].value, &series));
+        rv_status status = rv_history_curve(&series, lines[i].label, last, lines[i].has_band, &chart->curves[i]);
+        rv_mem_free(&series.points);
+        RV_TRY(status);
+    }
+    return RV_OK;
+}
+
+static rv_status say_card_history(const rv_diagnosis *d, rv_page *page)
+{
+    enum { ERROR = offsetof(rv_card_point, error) };
+    const rv_history *h = &d->history;
+    const int64_t most = h->n_cards > 0 ? h->cards[h->n_cards - 1].horizon : 0;
+    const int64_t length = d->numbers.length >= 1 ? (int64_t)d->numbers.length : 1;
+    char at_most[64], at_length[64];
+    rv_chart chart = {.n_curves = 0};
+    rv_status status = RV_OK;
+    if (h->n_cards == 0) {
+        rv_page_say(page, "The run recorded no cards of its own, so that only the newest model is known "
+                          "(rollout.card).");
+        return RV_OK;
+    }
+    snprintf(at_most, sizeof at_most, "%lld steps ahead", (long long)most);
+    snprintf(at_length, sizeof at_length, "%lld steps ahead, the length in use", (long long)length);
+    const card_line errors[] = {{"one step ahead; band: members", 1, ERROR, true},
+                                {at_most, most, ERROR, false},
+                                {at_length, length, ERROR, false}};
+    const card_line costs[] = {{"the model's error", length, offsetof(rv_card_point, model_cost), false},
+                               {"the critics' error", length, offsetof(rv_card_point, critic_cost), false}};
+    RV_TRY_GOTO(draw_cards(d, "error over real steps", "error (standard deviations)",
+                           length > 1 && length != most ? 3 : 2, errors, &chart),
+                done);
+    RV_TRY_GOTO(rv_page_figure(page, &chart, "Open-loop error of each fit, as the run measured it on held-out rows."),
+                done);
+    rv_chart_clear(&chart);
+    RV_TRY_GOTO(draw_cards(d, "costs over real steps", "return", 2, costs, &chart), done);
+    RV_TRY_GOTO(rv_page_figure(page, &chart,
+                               "What a look ahead of the length in use is off in return, and what the critics are."),
+                done);
+done:
+    rv_chart_clear(&chart);
+    return status;
+}
+
 static rv_status say_card(const rv_diagnosis *d, rv_page *page)
 {
     char text[128];
@@ -92,11 +153,13 @@ static rv_status say_card(const rv_diagnosis *d, rv_page *page)
     rv_page_section(page, "card", "Error card: how far the model sees");
     if (c->steps == 0) {
         rv_page_say(page, "There are too few rows to measure it.");
-        return RV_OK;
+        return say_card_history(d, page);
     }
     print_rows(d, d->card_by, text);
     rv_page_fact(page, "measured on", "%d windows of %s", c->n_windows[1], text);
-    rv_page_fact(page, "local gain", "%.4g: a small error of a state grows by that in a step, at most", c->gain);
+    rv_page_fact(page, "local gain",
+                 "%.4g: how much a step of the model stretches a small error of the state at most, mean over states",
+                 c->gain);
     rv_page_fact(page, "length in use", "%.0f steps", d->numbers.length);
     rv_page_fact(page, "looking ahead pays", "up to %d of %d steps", rv_card_horizon(c, 1, c->steps), c->steps);
     print_card(c, page);
@@ -105,42 +168,52 @@ static rv_status say_card(const rv_diagnosis *d, rv_page *page)
     RV_TRY(status);
     status = draw_costs(c, page, &chart);
     rv_chart_clear(&chart);
-    return status;
+    RV_TRY(status);
+    return say_card_history(d, page);
 }
 
 /* ---- calibration ---- */
 
 enum { N_LEVELS = 20 };
 
-/* of elite number q; -1: of all */
+/* of elite number q */
 static double coverage_of(const rv_judgement *j, int q, double level)
 {
-    return q < 0 ? rv_coverage(j->n_elites * j->n_z, j->z, level) : rv_coverage(j->n_z, j->z + q * j->n_z, level);
+    return rv_coverage(j->n_z, j->z + q * j->n_z, level);
+}
+
+/* more would hide one another */
+enum { COVERAGE_CURVES = 6 };
+
+static rv_status set_coverage(const rv_judgement *j, int q, rv_curve *c)
+{
+    RV_TRY(RV_NEW(c->x, N_LEVELS + 1));
+    RV_TRY(RV_NEW(c->y, N_LEVELS + 1));
+    c->n = N_LEVELS + 1;
+    for (int i = 0; i <= N_LEVELS; i++) {
+        c->x[i] = (double)i / N_LEVELS;
+        c->y[i] = c->is_guide ? c->x[i] : coverage_of(j, q, c->x[i]);
+    }
+    return RV_OK;
 }
 
 static rv_status draw_coverage(const rv_diagnosis *d, rv_page *page, rv_chart *chart)
 {
     const rv_judgement *j = &d->judged;
-    RV_TRY(begin_chart("coverage", "nominal probability of the interval", "part of the outcomes in it", j->n_elites + 1,
+    const int n_elites = j->n_elites < COVERAGE_CURVES ? j->n_elites : COVERAGE_CURVES;
+    RV_TRY(begin_chart("coverage", "nominal probability of the interval", "part of the outcomes in it", n_elites + 1,
                        chart));
-    for (int q = 0; q <= j->n_elites; q++) {
+    for (int q = 0; q <= n_elites; q++) {
         rv_curve *c = &chart->curves[q];
-        c->is_guide = q == j->n_elites;
-        if (c->is_guide)
-            snprintf(c->label, sizeof c->label, "calibrated");
-        else
+        c->is_guide = q == n_elites;
+        snprintf(c->label, sizeof c->label, "calibrated");
+        if (!c->is_guide)
             snprintf(c->label, sizeof c->label, "member %d", d->ensemble.elites[q]);
-        RV_TRY(RV_NEW(c->x, N_LEVELS + 1));
-        RV_TRY(RV_NEW(c->y, N_LEVELS + 1));
-        c->n = N_LEVELS + 1;
-        for (int i = 0; i <= N_LEVELS; i++) {
-            c->x[i] = (double)i / N_LEVELS;
-            c->y[i] = c->is_guide ? c->x[i] : coverage_of(j, q, c->x[i]);
-        }
+        RV_TRY(set_coverage(j, q, c));
     }
     return rv_page_figure(page, chart,
-                          "Coverage of each elite's predicted intervals. Below the dashed line the predicted variance "
-                          "is too small, above it too large.");
+                          "Coverage of the predicted intervals of the best elites. Below the dashed line the predicted "
+                          "variance is too small, above it too large.");
 }
 
 static rv_status say_calibration(const rv_diagnosis *d, rv_page *page)

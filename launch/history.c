@@ -47,6 +47,32 @@ static rv_status take_episode(rv_history *h, const rv_record *r)
     return append(&h->episodes, r, value);
 }
 
+static double named(const rv_record *r, const char *name)
+{
+    for (int i = 0; i < r->n_values; i++)
+        if (strcmp(rv_metric_get(r->values[i].metric)->name, name) == 0)
+            return r->values[i].value;
+    return (double)NAN;
+}
+
+static rv_status take_card(rv_history *h, const rv_record *r)
+{
+    if (h->n_cards == h->card_room) {
+        int64_t room = h->card_room > 0 ? 2 * h->card_room : 64;
+        RV_TRY(rv_mem_resize((size_t)h->card_room, (size_t)room, sizeof *h->cards, (void **)&h->cards));
+        h->card_room = room;
+    }
+    h->cards[h->n_cards++] = (rv_card_point){.tick = r->tick,
+                                             .step = r->step,
+                                             .horizon = r->unit,
+                                             .error = named(r, "card/error"),
+                                             .low = named(r, "card/error_low"),
+                                             .high = named(r, "card/error_high"),
+                                             .model_cost = named(r, "card/model_cost"),
+                                             .critic_cost = named(r, "card/critic_cost")};
+    return RV_OK;
+}
+
 static rv_status take(void *user, const rv_record *r)
 {
     rv_history *h = user;
@@ -57,6 +83,8 @@ static rv_status take(void *user, const rv_record *r)
     }
     if (strcmp(r->role, RV_ROLE_EPISODE) == 0)
         return take_episode(h, r);
+    if (strcmp(r->role, RV_HISTORY_CARD) == 0)
+        return take_card(h, r);
     for (int i = 0; i < r->n_values; i++)
         RV_TRY(add(&h->of[r->values[i].metric], r, r->values[i].value));
     return RV_OK;
@@ -67,6 +95,7 @@ void rv_history_clear(rv_history *h)
     for (int i = 0; i < RV_N_METRICS; i++)
         rv_mem_free(&h->of[i].points);
     rv_mem_free(&h->episodes.points);
+    rv_mem_free(&h->cards);
     memset(h, 0, sizeof *h);
 }
 
@@ -121,4 +150,20 @@ double rv_history_recent(const rv_history *h, rv_metric metric, double share)
     for (int64_t k = s->n - n; k < s->n; k++)
         sum += s->points[k].mean;
     return n > 0 ? sum / (double)n : (double)NAN;
+}
+
+rv_status rv_history_card(const rv_history *h, int64_t horizon, size_t value, rv_series *out)
+{
+    const bool is_error = value == offsetof(rv_card_point, error);
+    rv_series s = {.room = h->n_cards};
+    RV_TRY(RV_NEW(s.points, h->n_cards));
+    for (int64_t i = 0; i < h->n_cards; i++) {
+        const rv_card_point *c = &h->cards[i];
+        const double mean = *(const double *)((const char *)c + value);
+        if (c->horizon == horizon && isfinite(mean))
+            s.points[s.n++] =
+                (rv_point){c->tick, c->step, 1, mean, is_error ? c->low : mean, is_error ? c->high : mean};
+    }
+    *out = s;
+    return RV_OK;
 }

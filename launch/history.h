@@ -14,9 +14,21 @@ typedef struct rv_series {
     rv_point *points; /* (n) by tick; owned */
 } rv_series;
 
+/* The role of the frames of an error card that a run recorded (model/card.h); the unit is the horizon. */
+#define RV_HISTORY_CARD "card"
+
+/** One horizon of an error card. NAN: not recorded. */
+typedef struct rv_card_point {
+    int64_t tick, step;
+    int64_t horizon; /* steps ahead, from 1 */
+    double error, low, high, model_cost, critic_cost;
+} rv_card_point;
+
 typedef struct rv_history {
     rv_series of[RV_N_METRICS]; /* of all roles but the ranks', the episodes' and the cards' */
     rv_series episodes;         /* return of each training episode that did not fail, by step */
+    int64_t n_cards, card_room;
+    rv_card_point *cards; /* (n_cards) by tick, then horizon; owned */
     int64_t n_records;
     int64_t last_step; /* of the last tick recorded; 0: none */
 } rv_history;
@@ -33,3 +45,8 @@ int64_t rv_history_count(const rv_history *history, rv_metric metric, int64_t be
 
 /** Mean of a metric over the last `share` of its points (at least one); NAN when it has none. */
 double rv_history_recent(const rv_history *history, rv_metric metric, double share);
+
+/** Points of a horizon of the recorded cards; one value of rv_card_point by its offset in there.
+ * @param[out] out mean, and low and high: of the errors those of the members. The caller frees out->points.
+ * @return RV_OK; RV_E_NOMEM */
+rv_status rv_history_card(const rv_history *history, int64_t horizon, size_t value, rv_series *out);
