@@ -37,7 +37,7 @@ static void usage(FILE *out)
             fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
     fprintf(out, "\nexamples:\n"
                  "  reverie train configs/pendulum.yaml\n"
-                 "  reverie train configs/hopper.yaml seed=3 schedule.total_steps=20000 -n 8\n"
+                 "  reverie train configs/mbpo/hopper.yaml seed=3 schedule.total_steps=20000 -n 8\n"
                  "  reverie plot runs/pendulum-1\n"
                  "  reverie config explain policy.tau\n"
                  "\nreverie COMMAND --help says more. Exit codes:\n");

@@ -64,7 +64,8 @@ static void test_shipped_configs(void)
 {
     glob_t files;
     CU_ASSERT_FATAL(glob(RV_TEST_DIR "/../configs/*.yaml", 0, NULL, &files) == 0);
-    CU_ASSERT(files.gl_pathc >= 4);
+    CU_ASSERT_FATAL(glob(RV_TEST_DIR "/../configs/mbpo/*.yaml", GLOB_APPEND, NULL, &files) == 0);
+    CU_ASSERT(files.gl_pathc >= 17);
     for (size_t i = 0; i < files.gl_pathc; i++) {
         char line[512];
         snprintf(line, sizeof line, "check %s", files.gl_pathv[i]);
