@@ -81,13 +81,13 @@ static json_t *json_horizons(const double *values, int n)
     return list;
 }
 
-static json_t *json_card(const rv_card *c)
+static json_t *json_card(const rv_card_report *c)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:f}", "error", json_horizons(c->error, c->steps), "least",
-                     json_horizons(c->low, c->steps), "largest", json_horizons(c->high, c->steps), "naive",
-                     json_horizons(c->naive, c->steps), "bound", json_horizons(c->bound, c->steps), "model_cost",
-                     json_horizons(c->model_cost, c->steps), "critic_cost", json_horizons(c->critic_cost, c->steps),
-                     "gain", c->gain);
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:f}", "error", json_horizons(c->error, c->n), "least",
+                     json_horizons(c->low, c->n), "largest", json_horizons(c->high, c->n), "naive",
+                     json_horizons(c->naive, c->n), "guess", json_horizons(c->guess, c->n), "model_cost",
+                     json_horizons(c->model_cost, c->n), "critic_cost", json_horizons(c->critic_cost, c->n), "gain",
+                     c->gain);
 }
 
 /* coverage of all elites at these levels, and the tenths by disagreement */

@@ -86,15 +86,15 @@ static void take_numbers(rv_diagnosis *d)
 static void take_model(rv_diagnosis *d)
 {
     rv_advice_numbers *n = &d->numbers;
-    const rv_card *c = &d->card;
+    const rv_card_report *c = &d->card;
     n->rank_correlation = d->rank_correlation;
     n->train_error = d->train_error;
     n->holdout_error = d->holdout_error;
     n->fresh_error = d->judged_by == RV_ROWS_FRESH ? d->judged.square : (double)NAN;
     n->explained = d->judged.explained;
     n->z_square = d->judged.z_square;
-    int length = n->length >= 1 && n->length <= c->steps ? (int)n->length : 0;
-    if (length == 0)
+    int length = n->length >= 1 && n->length <= c->n ? (int)n->length : 0;
+    if (length == 0 || c->windows[length] < RV_CARD_LEAST)
         return;
     n->model_cost = c->model_cost[length];
     n->critic_cost = c->critic_cost[length];
@@ -135,6 +135,7 @@ bool rv_diagnosis_is_model_free(const rv_diagnosis *d)
 void rv_diagnosis_clear(rv_diagnosis *d)
 {
     rv_values_clear(&d->values);
+    rv_card_destroy(&d->card_work);
     rv_judgement_clear(&d->judged);
     rv_ensemble_clear(&d->ensemble);
     rv_ledger_clear(&d->ledger);

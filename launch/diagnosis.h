@@ -51,7 +51,8 @@ typedef struct rv_diagnosis {
     double rank_correlation;        /* of disagreement and error */
     rv_bin bins[RV_DIAGNOSIS_BINS]; /* x disagreement, y error */
     rv_diagnosis_rows card_by;
-    rv_card card; /* many steps; no steps where the rows are too few */
+    rv_card *card_work;
+    rv_card_report card; /* many steps; its arrays are card_work's */
     rv_advice_numbers numbers;
     int n_advice;
     rv_advice advice[RV_N_ADVICE];

@@ -90,77 +90,64 @@ static int64_t whole_rows(const rv_diagnosis *d)
     return n / n_envs * n_envs;
 }
 
-/* Segments of `steps` steps from row `from` on, at most RV_CARD_WINDOWS of them, spread evenly; they may overlap. */
-static rv_status make_segments(const rv_diagnosis *d, int64_t from, int steps, rows *out)
-{
-    const int64_t n_envs = d->trained.config.env.count;
-    const int64_t first = (from + n_envs - 1) / n_envs;
-    const int64_t n_starts = whole_rows(d) / n_envs - first - steps + 1;
-    const int64_t n = n_starts < RV_CARD_WINDOWS ? n_starts : RV_CARD_WINDOWS;
-    if (n < 1)
-        return RV_OK;
-    RV_TRY(RV_NEW(out->at, n * steps * n_envs));
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t k = 0; k < steps * n_envs; k++)
-            out->at[out->n++] = (uint32_t)((first + i * n_starts / n) * n_envs + k);
-    return RV_OK;
-}
-
-static rv_status measure(rv_diagnosis *d, int64_t n_held, const uint32_t *held, int64_t segment, int steps)
-{
-    const rv_config *cfg = &d->trained.config;
-    const rv_sac *sac = d->trained.learner;
-    rv_card_work *work = NULL;
-    RV_TRY(rv_card_create(&d->ensemble.shape, d->ensemble.n_members, &sac->actor, &sac->critic, &work));
-    const rv_card_source source = {.spec = rv_env_spec_of(d->trained.env),
-                                   .known_reward = cfg->model.known_reward,
-                                   .members = d->ensemble.members,
-                                   .n_elites = d->ensemble.n_elites,
-                                   .elites = d->ensemble.elites,
-                                   .rows = d->table.rows,
-                                   .env_count = cfg->env.count,
-                                   .n_held = n_held,
-                                   .held = held,
-                                   .segment = segment,
-                                   .discount = cfg->policy.discount,
-                                   .policy = sac->params,
-                                   .critics = sac->params + sac->n_actor,
-                                   .steps = steps};
-    rv_card_measure(work, &source, &d->card);
-    rv_card_destroy(&work);
-    return RV_OK;
-}
-
-/* Longer ones hold their policy: at least RV_DIAGNOSIS_STEPS, since the present length shows too little. */
+/* the length in use alone would show too little */
 static int steps_wanted(const rv_diagnosis *d)
 {
     const rv_point *length = rv_history_last(&d->history, RV_M_IMAGINE_LENGTH, INT64_MAX);
     int steps = length ? (int)length->mean : 1;
-    steps = steps > RV_DIAGNOSIS_STEPS ? steps : RV_DIAGNOSIS_STEPS;
-    return steps < RV_CARD_STEPS ? steps : RV_CARD_STEPS;
+    return steps > RV_DIAGNOSIS_STEPS ? steps : RV_DIAGNOSIS_STEPS;
+}
+
+static rv_status run_card(rv_diagnosis *d, int64_t n_held, const uint32_t *held)
+{
+    const rv_config *cfg = &d->trained.config;
+    const rv_sac *sac = d->trained.learner;
+    const rv_card_setup setup = {.steps = steps_wanted(d),
+                                 .n_members = d->ensemble.n_members,
+                                 .count = (int)cfg->env.count,
+                                 .max_rows = d->table.n_rows,
+                                 .discount = cfg->policy.discount,
+                                 .known_reward = cfg->model.known_reward,
+                                 .shape = &d->ensemble.shape,
+                                 .spec = rv_env_spec_of(d->trained.env),
+                                 .policy_net = &sac->actor,
+                                 .critic_net = &sac->critic};
+    const rv_card_source source = {.members = d->ensemble.members,
+                                   .n_elites = d->ensemble.n_elites,
+                                   .elites = d->ensemble.elites,
+                                   .n_rows = whole_rows(d),
+                                   .rows = d->table.rows,
+                                   .n_held = n_held,
+                                   .held = held,
+                                   .policy = sac->params,
+                                   .critics = sac->params + sac->n_actor};
+    RV_TRY(rv_card_create(&setup, &d->card_work));
+    return rv_card_run(d->card_work, &source, &d->card);
+}
+
+/* on the rows from that one on */
+static rv_status run_card_from(rv_diagnosis *d, int64_t from)
+{
+    rows held = {.n = whole_rows(d) - from};
+    RV_TRY(RV_NEW(held.at, held.n));
+    for (int64_t i = 0; i < held.n; i++)
+        held.at[i] = (uint32_t)(from + i);
+    rv_status status = run_card(d, held.n, held.at);
+    rv_mem_free(&held.at);
+    return status;
 }
 
 static rv_status judge_horizons(rv_diagnosis *d, const split *s)
 {
     const rv_config *cfg = &d->trained.config;
-    const int64_t segment = cfg->model.holdout_segment;
-    const int64_t newest = d->table.n_rows - RV_DIAGNOSIS_NEWEST;
-    int steps = steps_wanted(d);
-    rows segments = {.n = 0};
-    d->card_by = RV_ROWS_FRESH;
-    if (d->table.n_rows - d->n_fitted >= RV_DIAGNOSIS_FRESH)
-        RV_TRY(make_segments(d, d->n_fitted, steps, &segments));
-    if (segments.n == 0 && segment >= 2 * cfg->env.count && s->n_held % segment == 0) {
-        d->card_by = RV_ROWS_HELD_OUT;
-        return measure(d, s->n_held, s->at, segment, steps);
-    }
-    if (segments.n == 0) {
-        d->card_by = RV_ROWS_NEWEST;
-        RV_TRY(make_segments(d, newest > 0 ? newest : 0, steps, &segments));
-    }
-    rv_status status = measure(d, segments.n, segments.at, steps * cfg->env.count, steps);
-    rv_mem_free(&segments.at);
-    return status;
+    const int64_t n = whole_rows(d);
+    d->card_by = n - d->n_fitted >= RV_DIAGNOSIS_FRESH              ? RV_ROWS_FRESH
+                 : cfg->model.holdout_segment >= 2 * cfg->env.count ? RV_ROWS_HELD_OUT
+                                                                    : RV_ROWS_NEWEST;
+    if (d->card_by == RV_ROWS_HELD_OUT)
+        return run_card(d, s->n_held, s->at);
+    int64_t newest = n > RV_DIAGNOSIS_NEWEST ? n - RV_DIAGNOSIS_NEWEST : 0;
+    return run_card_from(d, d->card_by == RV_ROWS_FRESH ? d->n_fitted : newest);
 }
 
 rv_status rv_diagnosis_judge(rv_diagnosis *d)

@@ -46,42 +46,42 @@ static rv_status begin_chart(const char *title, const char *x_label, const char 
     return RV_NEW(out->curves, n_curves);
 }
 
-static rv_status draw_errors(const rv_card *c, rv_page *page, rv_chart *chart)
+static rv_status draw_errors(const rv_card_report *c, rv_page *page, rv_chart *chart)
 {
     RV_TRY(begin_chart("open-loop error", "steps ahead", "error (standard deviations)", 3, chart));
     chart->is_log = true;
     rv_curve *error = &chart->curves[0];
-    RV_TRY(set_curve(error, "ensemble; band: members", c->steps, c->error));
-    RV_TRY(RV_NEW(error->low, c->steps));
-    RV_TRY(RV_NEW(error->high, c->steps));
-    for (int k = 0; k < c->steps; k++) {
+    RV_TRY(set_curve(error, "ensemble; band: members", c->n, c->error));
+    RV_TRY(RV_NEW(error->low, c->n));
+    RV_TRY(RV_NEW(error->high, c->n));
+    for (int k = 0; k < c->n; k++) {
         error->low[k] = c->low[k + 1];
         error->high[k] = c->high[k + 1];
     }
-    RV_TRY(set_curve(&chart->curves[1], "naive (1 + e)^k - 1", c->steps, c->naive));
-    RV_TRY(set_curve(&chart->curves[2], "from the local gain", c->steps, c->bound));
+    RV_TRY(set_curve(&chart->curves[1], "naive (1 + e)^k - 1", c->n, c->naive));
+    RV_TRY(set_curve(&chart->curves[2], "from the local gain", c->n, c->guess));
     chart->curves[1].is_guide = true;
     return rv_page_figure(page, chart,
                           "Open-loop error of the newest model: from a real state the real actions are taken and the "
                           "model goes on from its own states. Below 1 it knows more than the spread of the data.");
 }
 
-static rv_status draw_costs(const rv_card *c, rv_page *page, rv_chart *chart)
+static rv_status draw_costs(const rv_card_report *c, rv_page *page, rv_chart *chart)
 {
     RV_TRY(begin_chart("costs", "steps ahead", "return", 2, chart));
-    RV_TRY(set_curve(&chart->curves[0], "the model's error", c->steps, c->model_cost));
-    RV_TRY(set_curve(&chart->curves[1], "the critics' error", c->steps, c->critic_cost));
+    RV_TRY(set_curve(&chart->curves[0], "the model's error", c->n, c->model_cost));
+    RV_TRY(set_curve(&chart->curves[1], "the critics' error", c->n, c->critic_cost));
     return rv_page_figure(page, chart,
                           "What so many imagined steps are off in return, and what the critics are off that "
                           "bootstrapping at once would take. Looking ahead pays while the first is the smaller.");
 }
 
-static void print_card(const rv_card *c, rv_page *page)
+static void print_card(const rv_card_report *c, rv_page *page)
 {
     rv_page_table(page, "steps|windows|error|least|largest|naive|gain bound|model cost|critic cost");
-    for (int k = 1; k <= c->steps; k = k < 5 ? k + 1 : k + 5 - k % 5)
-        rv_page_row(page, "%d|%d|%.4g|%.4g|%.4g|%.4g|%.4g|%.4g|%.4g", k, c->n_windows[k], c->error[k], c->low[k],
-                    c->high[k], c->naive[k], c->bound[k], c->model_cost[k], c->critic_cost[k]);
+    for (int k = 1; k <= c->n; k = k < 5 ? k + 1 : k + 5 - k % 5)
+        rv_page_row(page, "%d|%d|%.4g|%.4g|%.4g|%.4g|%.4g|%.4g|%.4g", k, c->windows[k], c->error[k], c->low[k],
+                    c->high[k], c->naive[k], c->guess[k], c->model_cost[k], c->critic_cost[k]);
     rv_page_table_end(page);
 }
 
@@ -148,20 +148,16 @@ done:
 static rv_status say_card(const rv_diagnosis *d, rv_page *page)
 {
     char text[128];
-    const rv_card *c = &d->card;
+    const rv_card_report *c = &d->card;
     rv_chart chart = {.n_curves = 0};
     rv_page_section(page, "card", "Error card: how far the model sees");
-    if (c->steps == 0) {
-        rv_page_say(page, "There are too few rows to measure it.");
-        return say_card_history(d, page);
-    }
     print_rows(d, d->card_by, text);
-    rv_page_fact(page, "measured on", "%d windows of %s", c->n_windows[1], text);
+    rv_page_fact(page, "measured on", "%d windows of %s", c->windows[1], text);
     rv_page_fact(page, "local gain",
                  "%.4g: how much a step of the model stretches a small error of the state at most, mean over states",
                  c->gain);
     rv_page_fact(page, "length in use", "%.0f steps", d->numbers.length);
-    rv_page_fact(page, "looking ahead pays", "up to %d of %d steps", rv_card_horizon(c, 1, c->steps), c->steps);
+    rv_page_fact(page, "recommended length", "%d of at most %d steps", rv_card_horizon(c, 1, c->n), c->n);
     print_card(c, page);
     rv_status status = draw_errors(c, page, &chart);
     rv_chart_clear(&chart);
