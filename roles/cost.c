@@ -23,11 +23,13 @@ rv_status rv_workload_of(const rv_config *cfg, rv_workload *out)
     double rows = (double)rv_workload_rows(cfg);
     double patient = 5 * ((double)cfg->model.patience + 1);
     double epochs = patient < (double)cfg->model.max_epochs ? patient : (double)cfg->model.max_epochs;
-    double fits = rv_schedule_imagines(&schedule) ? (double)s->tick_steps / (double)s->retrain_every : 0;
+    double fits = rv_schedule_imagines(&schedule) ? (double)s->tick_steps / (double)rv_schedule_interval(&schedule) : 0;
+    double length = cfg->rollout.length == RV_LENGTH_AUTO ? rv_schedule_longest(&schedule)
+                                                          : rv_schedule_length(&schedule, (int64_t)rows);
     *out = (rv_workload){
         .items = {[RV_ACTOR] = (double)s->tick_steps / (double)cfg->env.count,
                   [RV_MODEL] = rows * epochs,
-                  [RV_ROLLOUT] = (double)(cfg->rollout.block * rv_schedule_length(&schedule, (int64_t)rows)),
+                  [RV_ROLLOUT] = (double)cfg->rollout.block * length,
                   [RV_POLICY] = (double)(s->tick_steps * s->updates_per_step),
                   [RV_EVALUATOR] = spec->time_limit ? spec->time_limit : 1000},
         .due = {[RV_ACTOR] = 1,

@@ -53,7 +53,7 @@ static rv_status find_bytes(const rv_config *cfg, rv_layout *l)
     RV_TRY(rv_mlp_init(spec->n_obs, (int)p->hidden_layers, (int)p->hidden, 2 * spec->n_act, RV_RELU, &actor));
     RV_TRY(rv_mlp_init(spec->n_obs + spec->n_act, (int)p->hidden_layers, (int)p->hidden, 1, RV_RELU, &critic));
     const rv_schedule schedule = {s, &cfg->rollout, p, cfg->eval.every_steps};
-    double length = rv_schedule_length(&schedule, s->total_steps);
+    double length = rv_schedule_longest(&schedule);
     double row = 4.0 * member.row.width;
     double generation = rv_schedule_imagines(&schedule) ? (double)cfg->rollout.branches * length * row : 0;
 

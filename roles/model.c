@@ -119,10 +119,11 @@ static rv_status model_work(void *role, rv_context *ctx, const rv_tick *tick)
     return RV_OK;
 }
 
-static const void *model_offer(void *role, int unit, size_t *n_bytes)
+static const void *model_offer(void *role, rv_product product, int unit, size_t *n_bytes)
 {
     model *m = role;
     int i = 0;
+    (void)product;
     while (m->numbers[i] != unit)
         i++;
     float *published = m->published + (size_t)i * m->n_published;

@@ -24,7 +24,7 @@ typedef struct policy {
     float *batch;        /* (n_units, rows, row.width) */
     float *noise;        /* (n_units, 2, rows, n_act) of the critic's and the actor's step */
     rv_tree_sum *sum;    /* of the shards' gradients */
-    float *published;    /* (n_actor) in shared memory */
+    float *published;    /* (n_actor + n_critics) in shared memory */
     double *imagined;    /* (shards) rows in all shards' imagined buffers, in this tick */
     int64_t n_skipped;   /* updates of the tick left out */
 } policy;
@@ -62,7 +62,7 @@ static rv_status policy_create(rv_context *ctx, void **out)
     int64_t actor = rv_sac_actor_grad_size(p->sac);
     RV_TRY_GOTO(rv_edge_sum_create(ctx, RV_POLICY, critic > actor ? critic : actor, &p->sum), fail);
     if (p->numbers[0] == 0)
-        RV_TRY_GOTO(RV_SHARED_NEW(ctx->shared, p->published, p->sac->n_actor), fail);
+        RV_TRY_GOTO(RV_SHARED_NEW(ctx->shared, p->published, p->sac->n_actor + p->sac->n_critics), fail);
     RV_TRY_GOTO(RV_NEW(p->imagined, cfg->shards), fail);
     *out = p;
     return RV_OK;
@@ -301,13 +301,14 @@ static rv_status policy_work(void *role, rv_context *ctx, const rv_tick *tick)
     return p->numbers[0] == 0 ? report(ctx, p, tick, losses) : RV_OK;
 }
 
-static const void *policy_offer(void *role, int unit, size_t *n_bytes)
+static const void *policy_offer(void *role, rv_product product, int unit, size_t *n_bytes)
 {
     policy *p = role;
+    int64_t first = product == RV_CRITICS ? p->sac->n_actor : 0;
     (void)unit;
-    *n_bytes = (size_t)p->sac->n_actor * sizeof(float);
-    memcpy(p->published, p->sac->params, *n_bytes);
-    return p->published;
+    *n_bytes = (size_t)(product == RV_CRITICS ? p->sac->n_critics : p->sac->n_actor) * sizeof(float);
+    memcpy(p->published + first, p->sac->params + first, *n_bytes);
+    return p->published + first;
 }
 
 static rv_status show_learner(void *unit, rv_visit visit, void *user)

@@ -20,6 +20,9 @@
 #include "data/transition.h"
 #include "nn/mlp.h"
 
+/** What the real share follows: real steps, or how well the model predicts held-out rows (run/pace.h). */
+typedef enum rv_share { RV_SHARE_SCHEDULE, RV_SHARE_HOLDOUT } rv_share;
+
 /** Settings of the section "policy". */
 typedef struct rv_sac_cfg {
     int64_t hidden_layers, hidden;
@@ -27,8 +30,9 @@ typedef struct rv_sac_cfg {
     double tau, discount;
     int64_t batch;            /* rows of one update, over all shards */
     int64_t shards;           /* slices of the batch and of the imagined buffer; a number that changes the result */
-    double real_share;        /* part of the batch drawn from the real buffer, at the start */
-    double real_share_end;    /* and after real_share_steps real steps, linear between; unused when that is 0 */
+    int share;                /* rv_share */
+    double real_share;        /* part of the batch drawn from the real buffer, at the start, or for a useless model */
+    double real_share_end;    /* and after real_share_steps real steps, linear between, or for a perfect model */
     int64_t real_share_steps; /* 0: real_share throughout */
     double initial_alpha;
     char target_entropy[RV_FIELD_STR]; /* a number of nats, or "auto" = -n_act */

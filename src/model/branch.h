@@ -16,14 +16,19 @@
 #include "env/env.h"
 #include "model/member.h"
 
+/** Who decides how long branches are: length_start to length_end by epochs, or the error card of the last fit. */
+typedef enum rv_length { RV_LENGTH_SCHEDULE, RV_LENGTH_AUTO } rv_length;
+
 /** Settings of the section "rollout". */
 typedef struct rv_rollout_cfg {
     int64_t branches;                           /* per retrain */
     int64_t block;                              /* branches per block */
+    int length;                                 /* rv_length */
     int64_t length_start, length_end;           /* steps; linear between the two epochs below */
     int64_t length_from_epoch, length_to_epoch; /* epochs of schedule.epoch_steps */
     int64_t retain_epochs;                      /* imagined data are kept this long */
     double max_disagreement;                    /* 0: no gate */
+    int64_t card;                               /* steps of the error card after each fit; 0: none (card.h) */
 } rv_rollout_cfg;
 extern const rv_field rv_rollout_cfg_fields[];
 

@@ -36,7 +36,7 @@ static void test_show(void)
 
 static void test_explain(void)
 {
-    check_prints("explain", "rollout     branches imagined by the model (8 keys)\n");
+    check_prints("explain", "disk        a disk that is full (1 keys)\n");
     check_prints("explain policy", "tau               how fast the target critics follow the critics [0.005]\n");
     check_prints("explain policy.tau", "  takes    a number in [1e-08, 1]\n  default  0.005\n  unit     per update\n");
     check_prints("explain seed", "seed: ");
