@@ -100,7 +100,8 @@ static const rule rules[RV_N_ADVICE] = {
         "the model is trusted too far ahead",
         "what the model's error costs at the length in use, over what the critic's would cost there",
         model_over_critic, true, 1,
-        "Lower rollout.length_end, and rollout.length_start with it, to a length at which the model costs less."},
+        "Lower rollout.length_end, and rollout.length_start with it, to a length at which the model costs less, or let the "
+        "card of each fit choose it (rollout.length: auto)."},
     [RV_ADVICE_COMPOUNDING] = {
         "the model's error grows faster than it must",
         "open-loop error at the length in use, over the naive guess (1 + e)^k", error_over_naive, true, 1.5,
@@ -113,7 +114,8 @@ static const rule rules[RV_N_ADVICE] = {
     [RV_ADVICE_STALE] = {
         "the model is behind the policy",
         "error on rows that came after the last fit, over that on rows kept out of it", fresh_over_holdout, true, 2,
-        "Lower schedule.retrain_every; pipelined, also schedule.tick_steps."},
+        "Lower schedule.retrain_every, or fit when it must be (schedule.retrain_loss_rise); pipelined, also lower "
+        "schedule.tick_steps."},
     [RV_ADVICE_OVERFITTING] = {
         "the model has learned its rows by heart",
         "error on rows kept out of the last fit, over that on rows it learned from", holdout_over_train, true, 2,
@@ -121,7 +123,7 @@ static const rule rules[RV_N_ADVICE] = {
     [RV_ADVICE_SHARE] = {
         "more is imagined than the model is good for",
         "imagined part of a minibatch, less the part of the variance that the model explains", share_beyond_model, true,
-        0.25, "Raise policy.real_share, or let it fall only as the model gets better (policy.real_share_steps)."},
+        0.25, "Raise policy.real_share, or let it fall as the model gets better (policy.share: holdout)."},
     [RV_ADVICE_CRITIC_HIGH] = {
         "the critics promise more than comes",
         "promised less achieved return at starts of episodes, in the scale of the returns", promised_beyond, true, 0.3,

@@ -1,6 +1,7 @@
 #include "base/memory.h"
 #include "launch/diagnosis_page.h"
 #include "launch/history_chart.h"
+#include "run/schedule.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -214,6 +215,7 @@ static rv_status draw_coverage(const rv_diagnosis *d, rv_page *page, rv_chart *c
 
 static rv_status say_calibration(const rv_diagnosis *d, rv_page *page)
 {
+    static const rv_diagnosis_line z[] = {{RV_M_PACE_Z_SQUARED, "mean squared z"}};
     char text[128];
     const rv_judgement *j = &d->judged;
     rv_chart chart = {.n_curves = 0};
@@ -233,7 +235,10 @@ static rv_status say_calibration(const rv_diagnosis *d, rv_page *page)
     rv_page_table_end(page);
     rv_status status = draw_coverage(d, page, &chart);
     rv_chart_clear(&chart);
-    return status;
+    RV_TRY(status);
+    return rv_diagnosis_draw(d, page, "mean squared z over real steps", "mean squared z", 1, z, false,
+                             "Mean squared z on held-out rows of each fit, as the run measured it: of the mixture of "
+                             "the elites, which is wider than each of them.");
 }
 
 /* ---- disagreement ---- */
@@ -279,6 +284,26 @@ static rv_status say_disagreement(const rv_diagnosis *d, rv_page *page)
 
 /* ---- fits ---- */
 
+/* of a run that decides for itself when to fit (run/pace.h) */
+static void say_reasons(const rv_diagnosis *d, rv_page *page)
+{
+    static const struct {
+        int bit;
+        const char *text;
+    } reasons[] = {{RV_FIT_INTERVAL, "the interval"},
+                   {RV_FIT_LOSS, "its loss on newer rows"},
+                   {RV_FIT_POLICY, "how far the policy has moved"},
+                   {RV_FIT_DISAGREEMENT, "disagreement on newer rows"}};
+    const rv_series *s = &d->history.of[RV_M_PACE_REASON];
+    for (size_t k = 0; s->n > 0 && k < sizeof reasons / sizeof *reasons; k++) {
+        int n = 0;
+        for (int64_t i = 0; i < s->n; i++)
+            n += ((int)s->points[i].mean & reasons[k].bit) != 0;
+        if (n > 0)
+            rv_page_fact(page, "fits for", "%s: %d", reasons[k].text, n);
+    }
+}
+
 static rv_status say_fits(const rv_diagnosis *d, rv_page *page)
 {
     static const rv_diagnosis_line holdout[] = {{RV_M_MODEL_HOLDOUT_LOSS, "members' error on held-out rows"}};
@@ -286,6 +311,7 @@ static rv_status say_fits(const rv_diagnosis *d, rv_page *page)
     static const rv_diagnosis_line epochs[] = {{RV_M_MODEL_EPOCHS, "epochs"}};
     rv_page_section(page, "fits", "Fits of the model");
     rv_page_fact(page, "fits", "%lld", (long long)d->n_fits);
+    say_reasons(d, page);
     rv_page_fact(page, "rows of the last", "%lld", (long long)d->n_fitted);
     char elites[RV_FIT_MEMBERS * 4] = "";
     for (int k = 0; k < d->ensemble.n_elites; k++)

@@ -47,14 +47,6 @@ static rv_status take_episode(rv_history *h, const rv_record *r)
     return append(&h->episodes, r, value);
 }
 
-static double named(const rv_record *r, const char *name)
-{
-    for (int i = 0; i < r->n_values; i++)
-        if (strcmp(rv_metric_get(r->values[i].metric)->name, name) == 0)
-            return r->values[i].value;
-    return (double)NAN;
-}
-
 static rv_status take_card(rv_history *h, const rv_record *r)
 {
     if (h->n_cards == h->card_room) {
@@ -65,11 +57,11 @@ static rv_status take_card(rv_history *h, const rv_record *r)
     h->cards[h->n_cards++] = (rv_card_point){.tick = r->tick,
                                              .step = r->step,
                                              .horizon = r->unit,
-                                             .error = named(r, "card/error"),
-                                             .low = named(r, "card/error_low"),
-                                             .high = named(r, "card/error_high"),
-                                             .model_cost = named(r, "card/model_cost"),
-                                             .critic_cost = named(r, "card/critic_cost")};
+                                             .error = rv_record_get(r, RV_M_CARD_ERROR),
+                                             .low = rv_record_get(r, RV_M_CARD_LOW),
+                                             .high = rv_record_get(r, RV_M_CARD_HIGH),
+                                             .model_cost = rv_record_get(r, RV_M_CARD_MODEL_COST),
+                                             .critic_cost = rv_record_get(r, RV_M_CARD_CRITIC_COST)};
     return RV_OK;
 }
 
@@ -83,7 +75,7 @@ static rv_status take(void *user, const rv_record *r)
     }
     if (strcmp(r->role, RV_ROLE_EPISODE) == 0)
         return take_episode(h, r);
-    if (strcmp(r->role, RV_HISTORY_CARD) == 0)
+    if (strcmp(r->role, RV_ROLE_CARD) == 0)
         return take_card(h, r);
     for (int i = 0; i < r->n_values; i++)
         RV_TRY(add(&h->of[r->values[i].metric], r, r->values[i].value));

@@ -14,10 +14,7 @@ typedef struct rv_series {
     rv_point *points; /* (n) by tick; owned */
 } rv_series;
 
-/* The role of the frames of an error card that a run recorded (model/card.h); the unit is the horizon. */
-#define RV_HISTORY_CARD "card"
-
-/** One horizon of an error card. NAN: not recorded. */
+/** One horizon of an error card that the run recorded after a fit. NAN: not recorded. */
 typedef struct rv_card_point {
     int64_t tick, step;
     int64_t horizon; /* steps ahead, from 1 */

@@ -79,6 +79,15 @@ echo "a run without a model"
 is_page free/diagnosis.html 6 return model share values learner time settings
 has text "it has no model" "0.0 % of a minibatch"
 
+echo "a run that measures its fits"
+"$REVERIE" train "$tiny" model.holdout_segment=10 rollout.card=5 schedule.retrain_policy_kl=0.001 schedule.retrain_every=400 \
+    schedule.retrain_gap=100 -n 1 --run-dir paced >log 2>&1 || fail "train: $(tail -n 3 log)"
+"$REVERIE" diagnose paced >text 2>err || fail "diagnose paced: $(cat err)"
+is_page paced/diagnosis.html 17 return card calibration disagreement branches fits share values learner time settings
+has paced/diagnosis.html "as the run measured it on held-out rows" "5 steps ahead"
+has text "the interval: " "how far the policy has moved: "
+"$REVERIE" diagnose run --text | grep -qF "recorded no cards of its own" || bad "a run without cards has some"
+
 echo "its numbers"
 "$REVERIE" diagnose run --json >run.json || fail "--json"
 "$REVERIE" journal run --export rows.safetensors >/dev/null || fail "export"
@@ -247,7 +256,7 @@ fails 66 "empty" empty
 fails 74 "nowhere" run --out nowhere/x.html
 cp -r run early && rm -rf early/checkpoints
 fails 66 "no checkpoint" early
-cp -r run damaged && damage damaged/metrics.jsonl
+cp -r run damaged && sed -i '3s/^{/[/' damaged/metrics.jsonl
 fails 65 "metrics.jsonl" damaged
 mkdir bin
 ln -s "$(command -v env)" "$(command -v cat)" "$(command -v grep)" "$(command -v wc)" bin/
