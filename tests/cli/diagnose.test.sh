@@ -88,6 +88,40 @@ has paced/diagnosis.html "as the run measured it on held-out rows" "5 steps ahea
 has text "the interval: " "how far the policy has moved: "
 "$REVERIE" diagnose run --text | grep -qF "recorded no cards of its own" || bad "a run without cards has some"
 
+echo "which rows judge"
+"$REVERIE" train "$tiny" schedule.mode=lockstep -n 1 --run-dir lockstep >log 2>&1 || fail "train: $(tail -n 3 log)"
+"$REVERIE" diagnose lockstep --text >text || fail "diagnose lockstep"
+has text "160 of rows that the last fit kept out" "windows of the newest rows"
+"$REVERIE" train "$tiny" schedule.mode=lockstep model.holdout_segment=10 -n 1 --run-dir segments >log 2>&1 ||
+    fail "train: $(tail -n 3 log)"
+"$REVERIE" diagnose segments --text >text || fail "diagnose segments"
+has text "160 of rows that the last fit kept out" "windows of rows that the last fit kept out"
+"$REVERIE" diagnose segments --json | python3 -c '
+import json, sys
+d = json.load(sys.stdin)
+n = d["numbers"]
+assert n["fresh_error"] is None and n["holdout_error"] > 0 and n["train_error"] > 0 and d["judged"]["rows"] == 160
+assert len(d["card"]["error"]) >= 5' || bad "the numbers of held-out rows"
+
+echo "a longer run"
+"$REVERIE" train "$SOURCE/configs/pendulum.yaml" schedule.total_steps=1250 schedule.updates_per_step=2 \
+    model.max_epochs=30 rollout.branches=2000 -n 1 --run-dir longer >log 2>&1 || fail "train: $(tail -n 3 log)"
+"$REVERIE" diagnose longer >text 2>err || fail "diagnose longer: $(cat err)"
+is_page longer/diagnosis.html 14 return card calibration disagreement branches fits share values learner time settings
+"$REVERIE" diagnose longer --json >longer.json || fail "--json"
+python3 - <<'PYTHON' || bad "the longer run: $(cat text)"
+import json
+d = json.load(open("longer.json"))
+text = " ".join(open("text").read().split())
+assert not [k for k, v in d["numbers"].items() if v is None and k not in ("stopped_share",)], d["numbers"]
+for advice in d["advice"]:
+    assert f"! {advice['title']} {advice['text']}" in text, advice
+records = [json.loads(line) for line in open("longer/metrics.jsonl")]
+last = [r for r in records if "eval/mean_reward" in r][-1]
+assert f"last evaluation {last['eval/mean_reward']:.5g} at step {last['step']}" in text
+assert len(d["card"]["error"]) == 20 and all(v > 0 for v in d["card"]["error"])
+PYTHON
+
 echo "its numbers"
 "$REVERIE" diagnose run --json >run.json || fail "--json"
 "$REVERIE" journal run --export rows.safetensors >/dev/null || fail "export"
