@@ -344,9 +344,9 @@ static const struct {
     const char *metric, *label;
 } stops[N_STOPS] = {
     {"imagine/stops_0", "0"},         {"imagine/stops_1", "1"},
-    {"imagine/stops_2", "2 to 3"},    {"imagine/stops_4", "4 to 7"},
-    {"imagine/stops_8", "8 to 15"},   {"imagine/stops_16", "16 to 31"},
-    {"imagine/stops_32", "32 to 63"}, {"imagine/stops_more", "64 and more"},
+    {"imagine/stops_2", "2"},         {"imagine/stops_4", "3 to 4"},
+    {"imagine/stops_8", "5 to 8"},    {"imagine/stops_16", "9 to 16"},
+    {"imagine/stops_32", "17 to 32"}, {"imagine/stops_more", "33 and more"},
 };
 
 /* mean of a metric per unit lately; NAN when there is no such metric */
@@ -370,7 +370,7 @@ static void say_stops(const rv_diagnosis *d, rv_page *page)
                                         : "No gate stops branches.");
         return;
     }
-    rv_page_table(page, "stopped after steps|of the stopped %");
+    rv_page_table(page, "stopped after rows|of the stopped %");
     for (int i = 0; i < N_STOPS; i++)
         rv_page_row(page, "%s|%.1f", stops[i].label, 100 * counts[i] / all);
     rv_page_table_end(page);
