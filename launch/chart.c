@@ -78,10 +78,11 @@ static void put_picture(FILE *script, const rv_chart *chart)
     fputs("set border 3 lc rgb '#888888'\n"
           "set tics nomirror out scale 0.5 textcolor rgb '#333333'\n"
           "set grid lc rgb '#e4e4e4' lt 1 lw 1\n"
-          "set key bmargin center horizontal noenhanced textcolor rgb '#333333' samplen 3 height 2\n"
           "set lmargin 11\n"
           "set rmargin 4\n",
           script);
+    fprintf(script, "set key %s center horizontal noenhanced textcolor rgb '#333333' samplen 3\n",
+            chart->is_bare ? "tmargin" : "bmargin height 2");
     int n_faint = 0;
     const char *comma = "plot ";
     for (int i = 0; i < chart->n_curves; i++)
@@ -104,6 +105,12 @@ static void put_picture(FILE *script, const rv_chart *chart)
         }
     for (int i = 0; i < chart->n_curves; i++) {
         const rv_curve *curve = &chart->curves[i];
+        if (curve->is_guide) {
+            fprintf(script, "%s$c%d using 1:2 with lines lw 1.5 dt 2 lc rgb '#888888' title ", comma, i);
+            put_quoted(script, curve->label);
+            comma = ", ";
+            continue;
+        }
         /* points show where the curve was measured, as long as they can be told apart */
         fprintf(script, "%s$c%d using 1:2 with %s lw 2.5 pt 7 ps 0.6 dt %d lc rgb '%s' title ", comma, i,
                 curve->n <= 60 ? "linespoints" : "lines", 1 + i / N_STYLES, colours[i % N_STYLES]);
@@ -145,12 +152,14 @@ static void put_script(FILE *script, const rv_chart *chart, rv_chart_format form
         fprintf(script, "set terminal pngcairo size %d,%d font 'sans,13' noenhanced background rgb 'white'\n", width,
                 height);
     else if (format == RV_CHART_SVG)
-        fprintf(script, "set terminal svg size %d,%d font 'sans,16' noenhanced background rgb 'white'\n", width,
-                height);
+        fprintf(script, "set terminal svg size %d,%d font 'sans,16' noenhanced%s\n", width, height,
+                chart->is_bare ? "" : " background rgb 'white'");
     else
         fprintf(script, "set terminal dumb size %d,%d %s noenhanced\n", width, height,
                 format == RV_CHART_COLOUR ? "ansi256" : "mono");
     fputs("set encoding utf8\n", script);
+    if (chart->is_log)
+        fputs("set logscale y\nset format y '%g'\n", script);
     put_label(script, "title", chart->title);
     put_label(script, "xlabel", chart->x_label);
     put_label(script, "ylabel", chart->y_label);

@@ -23,6 +23,7 @@ typedef struct rv_curve {
     double *x, *y;      /* (n) */
     double *band;       /* (n) half width of the band around y; NULL: none */
     double *low, *high; /* (n) edges of the band, where they do not lie alike; both NULL: band */
+    bool is_guide;      /* something to compare with: thin, grey and dashed; pictures only */
     /* a second, faint line under the curve; pictures only */
     int64_t n_faint;
     double *faint_x, *faint_y; /* (n_faint) */
@@ -31,6 +32,8 @@ typedef struct rv_curve {
 typedef struct rv_chart {
     char title[RV_CHART_LABEL], x_label[RV_CHART_LABEL], y_label[RV_CHART_LABEL];
     char faint_label[RV_CHART_LABEL]; /* what the faint lines are; shown when there is one */
+    bool is_log;                      /* y is logarithmic; points at 0 and below are left out */
+    bool is_bare;                     /* a picture without a ground of its own */
     int n_curves;
     rv_curve *curves; /* (n_curves) */
 } rv_chart;

@@ -14,6 +14,7 @@ static const struct {
     {"eval", "measure the policy of a run", rv_cmd_eval},
     {"plot", "draw the learning curves of runs", rv_cmd_plot},
     {"compare", "compare groups of runs: return against steps, time and price", rv_cmd_compare},
+    {"diagnose", "say how a run went, what is wrong with it and what to change", rv_cmd_diagnose},
     {"render", "show episodes as a film or picture, and what the model imagines", rv_cmd_render},
     {"watch", "follow the live metrics of a run", rv_cmd_watch},
     {"config", "show, check and explain settings", rv_cmd_config},
