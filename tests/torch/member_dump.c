@@ -172,6 +172,7 @@ static rv_status dump(void)
         .hidden = 64,
         .learning_rate = 1e-3,
         .batch = 128,
+        .bootstrap = true,
         .weight_decay = {4, {1e-2, 2e-2, 3e-2, 4e-2}},
         .holdout_ratio = 0.2,
         .holdout_max = 5000,
