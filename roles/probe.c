@@ -111,11 +111,12 @@ static void predict(const rv_context *ctx, rv_probe *p, int n)
     const int n_all = n * s->n_out;
     memset(p->variance, 0, (size_t)n_all * sizeof *p->variance);
     for (int64_t m = 0; m < ctx->cfg->model.members; m++) {
+        const float *member = ctx->board.members + m * s->n_published;
         float *mean = p->means + m * n_all;
         rv_pulse_beat();
-        rv_member_predict(s, ctx->board.members + m * s->n_published, n, p->x, &p->tape, p->scratch, mean, p->logvar);
+        rv_member_predict(s, member, n, p->x, &p->tape, p->scratch, mean, p->logvar);
         for (int k = 0; k < n_all; k++) {
-            const double error = (double)mean[k] - (double)p->y[k];
+            const double error = ((double)mean[k] - (double)p->y[k]) / rv_member_unit(s, member, k % s->n_out);
             p->sum_loss[m] += error * error;
             p->variance[k] += exp((double)p->logvar[k]);
         }

@@ -3,7 +3,7 @@
  * It runs on the rank of rollout block 0, whose board has all members, the policy and the real rows; it is a function
  * of these, of the tick and of the policy that made the newest branches, and keeps nothing from tick to tick.
  *
- *   loss           of a member: mean over rows and outputs of (mu - y)^2, y = [reward, next_obs - obs]; of the elites:
+ *   loss           of a member: as its held-out one (model/member.h), in the same units; of the elites:
  *                  their mean
  *   disagreement   d of a row: largest over the outputs of the standard deviation of the members' means, divided by the
  *                  root of their mean predicted variance, as the gate has it (model/branch.h)

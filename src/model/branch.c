@@ -22,6 +22,7 @@ struct rv_branch {
     float *noise;                  /* (block, max(n_act, n_out)) */
     float *x, *scratch;            /* (block, n_in) */
     float *mean, *logvar;          /* (block, n_out) of the drawn elite */
+    float *ends, *one_ends;        /* (block) logit of P(terminated) of the drawn elite, of one member; where learned */
     float *next_obs, *reward;      /* (block, n_obs), (block) */
     float *means;                  /* (members, block, n_out) of all; this and what follows only with the gate on */
     float *one_logvar;             /* (block, n_out) of one member */
@@ -56,6 +57,8 @@ rv_status rv_branch_create(const rv_rollout_cfg *cfg, int n_members, const rv_me
     RV_TRY_GOTO(RV_NEW(b->scratch, n * (size_t)shape->n_in), fail);
     RV_TRY_GOTO(RV_NEW(b->mean, n * (size_t)shape->n_out), fail);
     RV_TRY_GOTO(RV_NEW(b->logvar, n * (size_t)shape->n_out), fail);
+    RV_TRY_GOTO(RV_NEW(b->ends, shape->ends ? n : 0), fail);
+    RV_TRY_GOTO(RV_NEW(b->one_ends, shape->ends ? n : 0), fail);
     RV_TRY_GOTO(RV_NEW(b->next_obs, n * (size_t)row->n_obs), fail);
     RV_TRY_GOTO(RV_NEW(b->reward, n), fail);
     size_t n_gate = cfg->max_disagreement > 0 ? n * (size_t)shape->n_out : 0;
@@ -87,6 +90,8 @@ void rv_branch_destroy(rv_branch **branch)
     rv_mem_free(&b->scratch);
     rv_mem_free(&b->mean);
     rv_mem_free(&b->logvar);
+    rv_mem_free(&b->ends);
+    rv_mem_free(&b->one_ends);
     rv_mem_free(&b->next_obs);
     rv_mem_free(&b->reward);
     rv_mem_free(&b->means);
@@ -117,9 +122,10 @@ static void group_by_elite(rv_branch *b, rv_rng *rng, int n, int n_elites, int *
     memcpy(b->obs, b->grouped, (size_t)n * width * sizeof *b->obs);
 }
 
-/* what a member predicts for states from..to-1, into their rows of mean and logvar; in chunks that stay in cache */
+/* what a member predicts for states from..to-1, into their rows of mean, logvar and ends; in chunks that stay in
+ * cache */
 static void predict_rows(rv_branch *b, const rv_branch_source *s, int member, int from, int to, float *mean,
-                         float *logvar)
+                         float *logvar, float *ends)
 {
     const rv_member_shape *shape = &b->shape;
     const size_t n_out = (size_t)shape->n_out;
@@ -127,6 +133,8 @@ static void predict_rows(rv_branch *b, const rv_branch_source *s, int member, in
         int n = to - i < b->member_tape.max_rows ? to - i : b->member_tape.max_rows;
         rv_member_predict(shape, s->members + member * shape->n_published, n, b->x + (size_t)i * (size_t)shape->n_in,
                           &b->member_tape, b->scratch, mean + (size_t)i * n_out, logvar + (size_t)i * n_out);
+        if (shape->ends)
+            rv_member_ends(shape, n, &b->member_tape, ends + i);
     }
 }
 
@@ -137,13 +145,13 @@ static void predict(rv_branch *b, const rv_branch_source *s, int n, const int *s
     const size_t n_all = (size_t)n * (size_t)b->shape.n_out;
     if (b->cfg.max_disagreement <= 0) {
         for (int k = 0; k < s->n_elites; k++)
-            predict_rows(b, s, s->elites[k], start[k], start[k + 1], b->mean, b->logvar);
+            predict_rows(b, s, s->elites[k], start[k], start[k + 1], b->mean, b->logvar, b->ends);
         return;
     }
     memset(b->variance, 0, n_all * sizeof *b->variance);
     for (int m = 0; m < s->n_members; m++) {
         float *means = b->means + (size_t)m * n_all;
-        predict_rows(b, s, m, 0, n, means, b->one_logvar);
+        predict_rows(b, s, m, 0, n, means, b->one_logvar, b->one_ends);
         for (int k = 0; k < s->n_elites; k++) {
             const size_t from = (size_t)start[k] * (size_t)b->shape.n_out;
             const size_t bytes = (size_t)(start[k + 1] - start[k]) * (size_t)b->shape.n_out * sizeof *means;
@@ -151,6 +159,8 @@ static void predict(rv_branch *b, const rv_branch_source *s, int n, const int *s
                 continue;
             memcpy(b->mean + from, means + from, bytes);
             memcpy(b->logvar + from, b->one_logvar + from, bytes);
+            for (int i = start[k]; i < start[k + 1] && b->shape.ends; i++)
+                b->ends[i] = b->one_ends[i];
         }
         rv_vector_exp((int)n_all, b->one_logvar, b->one_logvar);
         for (size_t i = 0; i < n_all; i++)
@@ -182,17 +192,35 @@ static void judge(rv_branch *b, const rv_branch_source *s, int n, unsigned char 
     }
 }
 
-/* next observations and rewards from the Gaussian of each state */
+/* b->mean becomes a draw from the Gaussian of each state; a deterministic member's is what comes */
+static void draw(rv_branch *b, rv_rng *rng, int n_all)
+{
+    if (b->shape.is_deterministic)
+        return;
+    rv_vector_normal(rng, n_all, b->noise);
+    for (int i = 0; i < n_all; i++)
+        b->logvar[i] *= 0.5F;
+    rv_vector_exp(n_all, b->logvar, b->logvar);
+    for (int i = 0; i < n_all; i++)
+        b->mean[i] += b->logvar[i] * b->noise[i];
+}
+
+/* whether each of the n next observations ends its episode */
+static void judge_ends(rv_branch *b, int n)
+{
+    memset(b->done, 0, (size_t)n);
+    for (int i = 0; i < n && b->shape.ends; i++)
+        b->done[i] = b->ends[i] > 0;
+    if (b->spec->terminated && !b->shape.ends)
+        b->spec->terminated(b->spec, n, b->next_obs, b->done);
+}
+
+/* next observations, rewards and ends */
 static void sample(rv_branch *b, rv_rng *rng, int n)
 {
     int n_out = b->shape.n_out;
     int n_obs = b->shape.row.n_obs;
-    rv_vector_normal(rng, n * n_out, b->noise);
-    for (int i = 0; i < n * n_out; i++)
-        b->logvar[i] *= 0.5F;
-    rv_vector_exp(n * n_out, b->logvar, b->logvar);
-    for (int i = 0; i < n * n_out; i++)
-        b->mean[i] += b->logvar[i] * b->noise[i];
+    draw(b, rng, n * n_out);
     for (int i = 0; i < n; i++) {
         b->reward[i] = b->mean[i * n_out];
         for (int j = 0; j < n_obs; j++)
@@ -200,9 +228,7 @@ static void sample(rv_branch *b, rv_rng *rng, int n)
     }
     if (b->known_reward)
         b->spec->reward(b->spec, n, b->obs, b->act, b->next_obs, b->reward);
-    memset(b->done, 0, (size_t)n);
-    if (b->spec->terminated)
-        b->spec->terminated(b->spec, n, b->next_obs, b->done);
+    judge_ends(b, n);
 }
 
 static void start_states(rv_branch *b, const rv_branch_source *s, rv_rng *rng)

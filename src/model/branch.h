@@ -3,10 +3,12 @@
  *
  * Each state and step draws one elite member i; then
  *   (mu, logvar) = member_i(obs, act);  [reward, delta] = mu + exp(logvar / 2) eps;  next_obs = obs + delta
- *   terminated = the task's own rule on next_obs.
+ *   terminated = the task's own rule on next_obs; with model.learned_termination member_i's P(terminated) > 1/2
+ * With deterministic members nothing is drawn: [reward, delta] = mu.
  * A branch that terminated makes no further rows. With max_disagreement > 0 a branch also stops, before the row is
  * made, where the members disagree by more than that: the largest over the outputs of the standard deviation of the
- * members' means, divided by the root of their mean predicted variance.
+ * members' means, divided by the root of their mean predicted variance (of deterministic members: of their mean squared
+ * error on held-out rows).
  *
  * A block is a unit: its rows depend on (seed, block, retrain, published weights, real rows) alone. States are
  * grouped by the drawn elite, so that each costs one member's forward pass; with the gate on, all members run.

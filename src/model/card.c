@@ -37,6 +37,8 @@ static rv_status allocate_costs(rv_card *c)
     RV_TRY(RV_NEW(c->q, RV_CARD_WINDOWS));
     RV_TRY(RV_NEW(c->value, RV_CARD_WINDOWS));
     RV_TRY(RV_NEW(c->seen_value, RV_CARD_WINDOWS));
+    RV_TRY(RV_NEW(c->end, RV_CARD_WINDOWS));
+    RV_TRY(RV_NEW(c->ends, RV_CARD_WINDOWS));
     RV_TRY(RV_NEW(c->imagined, RV_CARD_WINDOWS));
     RV_TRY(RV_NEW(c->real, RV_CARD_WINDOWS));
     RV_TRY(RV_NEW(c->done, RV_CARD_WINDOWS));
@@ -54,13 +56,13 @@ static rv_status allocate_gain(rv_card *c)
     RV_TRY(RV_NEW(c->gain_scratch, n_obs * c->shape.n_in));
     RV_TRY(RV_NEW(c->gain_mean, n_obs * c->shape.n_out));
     RV_TRY(RV_NEW(c->gain_logvar, n_obs * c->shape.n_out));
-    RV_TRY(RV_NEW(c->d_out, n_obs * 2 * c->shape.n_out));
+    RV_TRY(RV_NEW(c->d_out, n_obs * c->shape.n_raw));
     RV_TRY(RV_NEW(c->d_x, n_obs * c->shape.n_in));
     RV_TRY(RV_NEW(c->jacobian, n_obs * n_obs));
     RV_TRY(RV_NEW(c->v, n_obs));
     RV_TRY(RV_NEW(c->u, n_obs));
     for (int i = 0; i < n_obs; i++)
-        c->d_out[i * 2 * c->shape.n_out + 1 + i] = 1;
+        c->d_out[i * c->shape.n_raw + 1 + i] = 1;
     return rv_mlp_tape_create(&c->shape.mlp, n_obs, &c->gain_tape);
 }
 
@@ -126,12 +128,12 @@ void rv_card_destroy(rv_card **card)
     if (!c)
         return;
     rv_mlp_tape *tapes[] = {&c->tape, &c->policy_tape, &c->critic_tape, &c->gain_tape};
-    float **floats[] = {&c->x,           &c->scratch,    &c->mean,   &c->logvar,       &c->obs,
-                        &c->next,        &c->seen,       &c->act,    &c->reward,       &c->q,
-                        &c->value,       &c->seen_value, &c->gain_x, &c->gain_scratch, &c->gain_mean,
-                        &c->gain_logvar, &c->d_out,      &c->d_x,    &c->means,        &c->y};
-    double **doubles[] = {&c->numbers,  &c->imagined,       &c->real,  &c->jacobian, &c->v,        &c->u,
-                          &c->variance, &c->elite_variance, &c->sum_y, &c->sum_yy,   &c->sum_error};
+    float **floats[] = {
+        &c->x,         &c->scratch,     &c->mean,  &c->logvar, &c->obs,        &c->next,   &c->seen,
+        &c->act,       &c->reward,      &c->q,     &c->value,  &c->seen_value, &c->gain_x, &c->gain_scratch,
+        &c->gain_mean, &c->gain_logvar, &c->d_out, &c->d_x,    &c->means,      &c->y,      &c->end};
+    double **doubles[] = {&c->numbers,  &c->imagined,       &c->real,  &c->jacobian, &c->v,         &c->u,
+                          &c->variance, &c->elite_variance, &c->sum_y, &c->sum_yy,   &c->sum_error, &c->ends};
     for (size_t i = 0; i < sizeof tapes / sizeof *tapes; i++)
         rv_mlp_tape_clear(tapes[i]);
     for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
@@ -155,6 +157,8 @@ void rv_card_predict(rv_card *c, const rv_card_source *s, int m, int n, float *m
         rv_pulse_beat();
         rv_member_predict(&c->shape, rv_card_member(c, s, m), n_chunk, c->x + i * c->shape.n_in, &c->tape, c->scratch,
                           mean + i * c->shape.n_out, c->logvar + i * c->shape.n_out);
+        if (c->shape.ends)
+            rv_member_ends(&c->shape, n_chunk, &c->tape, c->end + i);
     }
 }
 
@@ -188,14 +192,17 @@ static void gather(rv_card *c, const rv_card_source *s, int k, int n)
     }
 }
 
-/* next: the state that the mean over these members' predicted changes leads to; reward: mean of theirs */
+/* next: the state that the mean over these members' predicted changes leads to; reward, ends: mean of theirs */
 static void advance(rv_card *c, const rv_card_source *s, int n, int n_members, const int *members)
 {
     const int64_t n_obs = c->shape.row.n_obs;
     memcpy(c->next, c->obs, (size_t)(n * n_obs) * sizeof *c->next);
     memset(c->reward, 0, (size_t)n * sizeof *c->reward);
+    memset(c->ends, 0, (size_t)n * sizeof *c->ends);
     for (int e = 0; e < n_members; e++) {
         rv_card_predict(c, s, members[e], n, c->mean);
+        for (int64_t w = 0; w < n && c->shape.ends; w++)
+            c->ends[w] += 1 / (1 + exp(-(double)c->end[w])) / n_members;
         for (int64_t w = 0; w < n; w++) {
             const float *mean = c->mean + w * c->shape.n_out;
             c->reward[w] += mean[0] / (float)n_members;
@@ -285,8 +292,9 @@ static void add_rewards(rv_card *c, const rv_card_source *s, int k, int n, doubl
     const rv_env_spec *spec = c->setup.spec;
     if (c->setup.known_reward)
         spec->reward(spec, n, c->obs, c->act, c->next, c->reward);
-    memset(c->done, 0, (size_t)n);
-    if (spec->terminated)
+    for (int w = 0; w < n; w++)
+        c->done[w] = c->shape.ends && c->ends[w] > 0.5;
+    if (spec->terminated && !c->shape.ends)
         spec->terminated(spec, n, c->next, c->done);
     for (int w = 0; w < n; w++) {
         c->real[w] += weight * (double)row_of(c, s, w, k)[c->shape.row.reward];

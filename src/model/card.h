@@ -16,8 +16,8 @@
  *                  networks: a difference quotient of float32 predictions would lose half of the digits.
  * With critics, and V(s) = min_i Q_i(s, tanh m(s)), over windows:
  *   real[k]        sum_{j<k} discount^j r_j + discount^k V(s_k), without V where row k - 1 terminated
- *   imagined[k]    the same of the ensemble's rewards and states; nothing more once the task's rule says that its state
- *                  is terminal
+ *   imagined[k]    the same of the ensemble's rewards and states; nothing more once the task's rule, or what the elites
+ *                  have learned (foresight.h), says that its state is terminal
  *   model_cost[k]  root mean square of imagined[k] - real[k]
  *   critic_cost[k] root mean square of min_i Q_i(s_0, a_0) - real[k]
  *   Real actions are those of older policies, and Q counts a reward for entropy that real[k] has not: both make

@@ -68,7 +68,7 @@ static void jacobian(rv_card *c, const rv_card_source *s, int64_t row)
     memset(c->jacobian, 0, (size_t)(n * n) * sizeof *c->jacobian);
     for (int i = 0; i < n; i++) {
         memcpy(c->gain_x + i * shape->n_in, s->rows + row * shape->row.width, (size_t)shape->n_in * sizeof(float));
-        c->jacobian[i * n + i] = 1;
+        c->jacobian[i * n + i] = !shape->predicts_state;
     }
     for (int e = 0; e < s->n_elites; e++) {
         const float *member = rv_card_member(c, s, s->elites[e]);
@@ -76,8 +76,9 @@ static void jacobian(rv_card *c, const rv_card_source *s, int64_t row)
         rv_mlp_backward(&shape->mlp, member, n, c->gain_scratch, &c->gain_tape, c->d_out, NULL, 0, c->d_x);
         for (int i = 0; i < n; i++)
             for (int j = 0; j < n; j++)
-                c->jacobian[i * n + j] += (double)c->d_x[i * shape->n_in + j] / (double)member[shape->std + j] *
-                                          ((double)std[j] / (double)std[i]) / s->n_elites;
+                c->jacobian[i * n + j] += rv_member_unit(shape, member, 1 + i) * (double)c->d_x[i * shape->n_in + j] /
+                                          (double)member[shape->std + j] * ((double)std[j] / (double)std[i]) /
+                                          s->n_elites;
     }
 }
 

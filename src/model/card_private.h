@@ -22,6 +22,8 @@ struct rv_card {
     float *obs, *next;    /* (RV_CARD_WINDOWS, n_obs) imagined states before and after a step */
     float *seen;          /* (RV_CARD_WINDOWS, n_obs) real states after it */
     float *act, *reward;  /* (RV_CARD_WINDOWS, n_act), (RV_CARD_WINDOWS) */
+    float *end;           /* (RV_CARD_WINDOWS) logit of P(terminated) of one member, where it is learned */
+    double *ends;         /* (RV_CARD_WINDOWS) mean P(terminated) over those that lead to next */
 
     /* of costs */
     float *q, *value, *seen_value; /* (RV_CARD_WINDOWS) of the start, of next, of seen */
@@ -32,7 +34,7 @@ struct rv_card {
     rv_mlp_tape gain_tape;          /* n_obs rows */
     float *gain_x, *gain_scratch;   /* (n_obs, n_in) */
     float *gain_mean, *gain_logvar; /* (n_obs, n_out) */
-    float *d_out, *d_x;             /* (n_obs, 2 n_out), (n_obs, n_in) */
+    float *d_out, *d_x;             /* (n_obs, n_raw), (n_obs, n_in) */
     double *jacobian, *v, *u;       /* (n_obs, n_obs), (n_obs), (n_obs) */
 
     /* of one step */
@@ -53,7 +55,7 @@ static inline double rv_card_cap(double value, double lost)
     return value < lost ? value : lost;
 }
 
-/** What member m predicts for n rows of x. @param[out] mean (n, n_out); logvar goes to the work space's */
+/** What member m predicts for n rows of x. @param[out] mean (n, n_out); logvar and end go to the work space's */
 void rv_card_predict(rv_card *c, const rv_card_source *s, int m, int n, float *mean);
 
 /** Choose the windows: first and windows. Returns the longest horizon that one reaches. */

@@ -21,11 +21,16 @@ typedef struct bench {
     rv_branch_stats stats;
 } bench;
 
-static void set_up(bench *b, const char *env, int64_t block, int length, int64_t n_real, double max_disagreement,
-                   bool known_reward)
+/* options: kind, target, normalise_targets, learned_termination of the members */
+static void set_up_as(bench *b, rv_model_cfg options, const char *env, int64_t block, int length, int64_t n_real,
+                      double max_disagreement, bool known_reward)
 {
-    const rv_model_cfg model = {
-        .members = MEMBERS, .elites = MEMBERS, .hidden_layers = 2, .hidden = 24, .batch = 1, .weight_decay = {.n = 3}};
+    rv_model_cfg model = options;
+    model.members = model.elites = MEMBERS;
+    model.hidden_layers = 2;
+    model.hidden = 24;
+    model.batch = 1;
+    model.weight_decay.n = 3;
     *b = (bench){.cfg = {.block = block, .branches = block, .max_disagreement = max_disagreement}};
     RV_TEST_OK(rv_env_find(env, &b->spec));
     RV_TEST_OK(rv_member_shape_init(&model, b->spec->n_obs, b->spec->n_act, &b->shape));
@@ -50,6 +55,12 @@ static void set_up(bench *b, const char *env, int64_t block, int length, int64_t
                                    .n_elites = 1,
                                    .elites = b->elites,
                                    .policy = b->policy};
+}
+
+static void set_up(bench *b, const char *env, int64_t block, int length, int64_t n_real, double max_disagreement,
+                   bool known_reward)
+{
+    set_up_as(b, (rv_model_cfg){0}, env, block, length, n_real, max_disagreement, known_reward);
 }
 
 static void tear_down(bench *b)
@@ -80,10 +91,16 @@ static void make_constant(bench *b, int m, const float *mean, float logvar)
     memset(p, 0, (size_t)s->n_published * sizeof *p);
     for (int j = 0; j < s->n_out; j++) {
         p[s->mlp.bias[s->mlp.n_layers - 1] + j] = mean[j];
+        if (s->is_deterministic) {
+            p[s->logvar + j] = logvar;
+            continue;
+        }
         p[s->mlp.bias[s->mlp.n_layers - 1] + s->n_out + j] = logvar;
         p[s->hi + j] = 20;
         p[s->lo + j] = -60;
     }
+    for (int64_t j = s->y_std; j < s->n_published; j++)
+        p[j] = 1;
     for (int i = 0; i < s->n_in; i++)
         p[s->std + i] = 1;
 }
@@ -102,6 +119,10 @@ static void make_random(bench *b, int m, double size, float logvar)
         p[s->mean + i] = (float)(0.3 * rv_rng_normal(&rng));
         p[s->std + i] = (float)(0.5 + rv_rng_uniform(&rng));
     }
+    for (int64_t j = s->y_mean; j < s->y_std; j++)
+        p[j] = (float)(0.1 * rv_rng_normal(&rng));
+    for (int64_t j = s->y_std; j < s->n_published; j++)
+        p[j] = (float)(0.2 + rv_rng_uniform(&rng));
 }
 
 /* a policy that looks at the state, with the same log deviation everywhere */
@@ -152,7 +173,8 @@ static void forward64(const rv_mlp *net, const float *params, bool is_swish, con
     }
 }
 
-static void predict64(const bench *b, int m, const float *obs_act, double *mean, double *logvar)
+/* returns the logit of P(terminated), where it is learned */
+static double predict64(const bench *b, int m, const float *obs_act, double *mean, double *logvar)
 {
     const rv_member_shape *s = &b->shape;
     const float *p = b->members + m * s->n_published;
@@ -161,11 +183,19 @@ static void predict64(const bench *b, int m, const float *obs_act, double *mean,
         x[i] = ((double)obs_act[i] - (double)p[s->mean + i]) / (double)p[s->std + i];
     forward64(&s->mlp, p, true, x, out);
     for (int j = 0; j < s->n_out; j++) {
-        double hi = p[s->hi + j], lo = p[s->lo + j];
-        double below = hi - log1p(exp(hi - out[s->n_out + j]));
-        mean[j] = out[j];
-        logvar[j] = lo + log1p(exp(below - lo));
+        const double scale = s->is_normalised ? (double)p[s->y_std + j] : 1;
+        mean[j] = out[j] * scale + (s->is_normalised ? (double)p[s->y_mean + j] : 0);
+        mean[j] -= s->predicts_state && j > 0 ? (double)obs_act[j - 1] : 0;
+        if (s->is_deterministic)
+            logvar[j] = p[s->logvar + j];
+        else {
+            double hi = p[s->hi + j], lo = p[s->lo + j];
+            double below = hi - log1p(exp(hi - out[s->n_out + j]));
+            logvar[j] = lo + log1p(exp(below - lo));
+        }
+        logvar[j] += 2 * log(scale);
     }
+    return s->ends ? out[s->n_raw - 1] : 0;
 }
 
 /* what the row's reward and change of state are, as the model predicts them: (n_out) */
@@ -350,20 +380,22 @@ static void samples_are_as_predicted(void)
     tear_down(&b);
 }
 
-/* with next to no noise, a row must be what one elite predicts for this very state and action */
-static void rows_belong_to_state_action_and_member(void)
+/* with next to no noise, a row must be what one elite predicts for this very state and action, and end where that one
+ * says; deterministic members have none, whatever their log variance */
+static void check_rows(rv_model_cfg options, double max_disagreement)
 {
     enum { BLOCK = 500, LENGTH = 3 };
     bench b;
     const int elites[] = {2, 4, 0, 1};
     int64_t made_by[MEMBERS] = {0};
-    set_up(&b, "HalfCheetah-v4", BLOCK, LENGTH, 100, 0, false);
+    int64_t n_ended = 0;
+    set_up_as(&b, options, "HalfCheetah-v4", BLOCK, LENGTH, 100, max_disagreement, false);
     choose_elites(&b, 4, elites);
     for (int m = 0; m < MEMBERS; m++)
-        make_random(&b, m, 0.3, -40);
+        make_random(&b, m, 0.3, options.kind == RV_MODEL_DETERMINISTIC ? 2 : -40);
     make_policy(&b, 0.5, 0.1F, -20);
     run(&b, 0);
-    CU_ASSERT_EQUAL(b.stats.n_rows, BLOCK * LENGTH);
+    CU_ASSERT(options.learned_termination ? b.stats.n_rows < BLOCK * LENGTH : b.stats.n_rows == BLOCK * LENGTH);
     for (int64_t i = 0; i < b.stats.n_rows; i++) {
         const float *x = row(&b, i);
         double obs[WIDEST], out[WIDEST], y[WIDEST];
@@ -376,18 +408,68 @@ static void rows_belong_to_state_action_and_member(void)
         outcome(&b, x, y);
         for (int m = 0; m < MEMBERS; m++) {
             double mean[WIDEST], logvar[WIDEST], worst = 0;
-            predict64(&b, m, x, mean, logvar);
+            const double logit = predict64(&b, m, x, mean, logvar);
             for (int j = 0; j < b.shape.n_out; j++)
                 worst = fmax(worst, fabs(y[j] - mean[j]));
-            made_by[m] += worst < 1e-4;
-            n_matches += worst < 1e-4;
+            if (worst >= 1e-4)
+                continue;
+            made_by[m]++;
+            n_matches++;
+            if (fabs(logit) > 1e-4 || !options.learned_termination)
+                CU_ASSERT_EQUAL(x[b.shape.row.terminated], logit > 0 ? 1.0F : 0.0F);
         }
         CU_ASSERT_EQUAL(n_matches, 1);
+        n_ended += x[b.shape.row.terminated] > 0;
     }
+    CU_ASSERT_EQUAL(b.stats.n_terminated, n_ended);
+    CU_ASSERT(options.learned_termination == (n_ended > 0) && n_ended < b.stats.n_rows);
     CU_ASSERT_EQUAL(made_by[3], 0);
     for (int k = 0; k < 4; k++)
-        CU_ASSERT(made_by[elites[k]] > BLOCK * LENGTH / 6);
+        CU_ASSERT(made_by[elites[k]] > b.stats.n_rows / 6);
     tear_down(&b);
+}
+
+static void rows_belong_to_state_action_and_member(void)
+{
+    check_rows((rv_model_cfg){0}, 0);
+}
+
+static rv_model_cfg combination(int number)
+{
+    return (rv_model_cfg){.kind = number & 1,
+                          .target = number >> 1 & 1,
+                          .normalise_targets = number & 4,
+                          .learned_termination = number & 8};
+}
+
+static void rows_belong_to_members_of_any_kind(void)
+{
+    for (int c = 1; c < 16; c++) {
+        check_rows(combination(c), 0);
+        check_rows(combination(c), 1e25); /* all members predict, and nothing stops */
+    }
+}
+
+/* whatever the task's rule says: of a hopper that has fallen, and of one that has not */
+static void learned_termination_is_the_members(void)
+{
+    enum { BLOCK = 50, LENGTH = 3 };
+    for (int ends = 0; ends < 2; ends++) {
+        bench b;
+        float mean[MAX_OUT] = {0};
+        mean[1] = ends ? 0 : -10; /* the change of its height */
+        set_up_as(&b, combination(8), "Hopper-v4", BLOCK, LENGTH, 20, 0, false);
+        make_constant(&b, 0, mean, -20);
+        member(&b, 0)[b.shape.mlp.bias[b.shape.mlp.n_layers - 1] + b.shape.n_raw - 1] = ends ? 1e-3F : -1e-3F;
+        run(&b, 0);
+        CU_ASSERT_EQUAL(b.stats.n_rows, ends ? BLOCK : BLOCK * LENGTH);
+        CU_ASSERT_EQUAL(b.stats.n_terminated, ends ? BLOCK : 0);
+        for (int64_t i = 0; i < b.stats.n_rows; i++) {
+            CU_ASSERT_EQUAL(row(&b, i)[b.shape.row.terminated], (float)ends);
+            CU_ASSERT_EQUAL(hopper_has_fallen(row(&b, i) + b.shape.row.next_obs), !ends);
+        }
+        tear_down(&b);
+    }
 }
 
 static void known_reward_is_the_tasks(void)
@@ -442,12 +524,12 @@ static bool is_same_row(const float *a, const float *b, int width)
 }
 
 /* the same block without the gate shows what every branch would do; the gate must leave out just the doubtful ones */
-static void gate_stops_what_members_disagree_on(void)
+static void check_gate(rv_model_cfg options)
 {
     enum { BLOCK = 1000 };
     bench free, gated;
     double doubt[BLOCK], sorted[BLOCK];
-    set_up(&free, "Hopper-v4", BLOCK, 1, 200, 0, false);
+    set_up_as(&free, options, "Hopper-v4", BLOCK, 1, 200, 0, false);
     random_ensemble(&free);
     run(&free, 5);
     CU_ASSERT_EQUAL_FATAL(free.stats.n_rows, BLOCK);
@@ -456,7 +538,7 @@ static void gate_stops_what_members_disagree_on(void)
     qsort(sorted, BLOCK, sizeof *sorted, ascending);
     double limit = 0.5 * (sorted[BLOCK / 3] + sorted[BLOCK / 3 + 1]);
     CU_ASSERT_FATAL(sorted[BLOCK / 3 + 1] > sorted[BLOCK / 3] * (1 + 2e-6)); /* no single-precision doubt about it */
-    set_up(&gated, "Hopper-v4", BLOCK, 4, 200, limit, false);
+    set_up_as(&gated, options, "Hopper-v4", BLOCK, 4, 200, limit, false);
     random_ensemble(&gated);
     gated.source.length = 1;
     run(&gated, 5);
@@ -476,6 +558,14 @@ static void gate_stops_what_members_disagree_on(void)
         CU_ASSERT(disagreement64(&gated, row(&gated, i)) <= limit * (1 + 1e-4));
     tear_down(&free);
     tear_down(&gated);
+}
+
+static void gate_stops_what_members_disagree_on(void)
+{
+    check_gate((rv_model_cfg){0});
+    check_gate((rv_model_cfg){.kind = RV_MODEL_DETERMINISTIC});
+    check_gate((rv_model_cfg){.kind = RV_MODEL_DETERMINISTIC, .normalise_targets = true});
+    check_gate((rv_model_cfg){.normalise_targets = true});
 }
 
 static bool same_rows(const bench *a, const bench *b)
@@ -601,6 +691,8 @@ RV_TEST_EACH_SET("branch", {"starts are real states", starts_are_real_states},
                  {"every step draws an elite", every_step_draws_an_elite},
                  {"samples are as predicted", samples_are_as_predicted},
                  {"rows belong to state, action and member", rows_belong_to_state_action_and_member},
+                 {"rows belong to members of any kind", rows_belong_to_members_of_any_kind},
+                 {"learned termination is the members'", learned_termination_is_the_members},
                  {"known reward is the task's", known_reward_is_the_tasks},
                  {"gate stops what members disagree on", gate_stops_what_members_disagree_on},
                  {"wide gate changes nothing", wide_gate_changes_nothing},

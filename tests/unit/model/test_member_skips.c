@@ -21,6 +21,7 @@ static void set_up(bench *b)
         .hidden = 16,
         .learning_rate = 1e-3,
         .batch = 32,
+        .bootstrap = true,
         .weight_decay = {.n = 2, .v = {1e-5, 1e-5}},
         .holdout_ratio = 0.2,
         .holdout_max = 5000,
