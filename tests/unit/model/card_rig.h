@@ -23,10 +23,17 @@ typedef struct rig {
     uint32_t held[MAX_ROWS];
 } rig;
 
-static inline void set_up(rig *r, int hidden_layers, int steps, int count)
+/* what a member may be (model/member.h) */
+enum { DETERMINISTIC = 1, PREDICTS_STATE = 2, NORMALISED = 4, LEARNED_ENDS = 8, ALL_CHOICES = 15 };
+
+static inline void set_up_chosen(rig *r, int choice, int hidden_layers, int steps, int count)
 {
     rv_model_cfg cfg;
     RV_TEST_OK(rv_field_defaults(rv_model_cfg_fields, &cfg));
+    cfg.kind = choice & DETERMINISTIC ? RV_MODEL_DETERMINISTIC : RV_MODEL_PROBABILISTIC;
+    cfg.target = choice & PREDICTS_STATE ? RV_TARGET_NEXT_STATE : RV_TARGET_DIFFERENCE;
+    cfg.normalise_targets = choice & NORMALISED;
+    cfg.learned_termination = choice & LEARNED_ENDS;
     cfg.hidden = HIDDEN;
     cfg.hidden_layers = hidden_layers;
     cfg.weight_decay.n = hidden_layers + 1;
@@ -54,6 +61,11 @@ static inline void set_up(rig *r, int hidden_layers, int steps, int count)
                                  .held = r->held,
                                  .policy = r->policy,
                                  .critics = r->critics};
+}
+
+static inline void set_up(rig *r, int hidden_layers, int steps, int count)
+{
+    set_up_chosen(r, 0, hidden_layers, steps, count);
 }
 
 static inline void tear_down(rig *r)

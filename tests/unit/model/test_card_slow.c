@@ -23,10 +23,10 @@ static void fill(rv_rng *rng, double scale, int64_t n, float *out)
         out[i] = (float)(scale * rv_rng_normal(rng));
 }
 
-static void random_rig(rig *r, bool known_reward)
+static void random_rig(rig *r, int choice, bool known_reward)
 {
     rv_rng rng = rv_rng_at(3, RV_STREAM_TEST, 0, 0);
-    set_up(r, 2, STEPS, COUNT);
+    set_up_chosen(r, choice, 2, STEPS, COUNT);
     r->setup.known_reward = known_reward;
     r->spec.reward = pays;
     r->spec.terminated = ends;
@@ -34,8 +34,15 @@ static void random_rig(rig *r, bool known_reward)
         float *p = r->members + m * r->shape.n_published;
         fill(&rng, 0.5, r->shape.n_trained, p);
         for (int j = 0; j < r->shape.n_out; j++) {
-            p[r->shape.hi + j] = 0.5F;
-            p[r->shape.lo + j] = -4;
+            if (!r->shape.is_deterministic) {
+                p[r->shape.hi + j] = 0.5F;
+                p[r->shape.lo + j] = -4;
+            } else
+                p[r->shape.logvar + j] = -1 - 0.5F * (float)j;
+            if (r->shape.is_normalised) {
+                p[r->shape.y_mean + j] = 0.1F - 0.05F * (float)j;
+                p[r->shape.y_std + j] = 0.6F + 0.2F * (float)j;
+            }
         }
         for (int j = 0; j < r->shape.n_in; j++) {
             p[r->shape.mean + j] = 0.1F * (float)j;
@@ -58,7 +65,7 @@ static void random_rig(rig *r, bool known_reward)
 
 static void slow_forward(const rv_mlp *mlp, const float *p, const double *x, double *out)
 {
-    double h[8], z[8];
+    double h[8] = {0}, z[8] = {0};
     memcpy(h, x, (size_t)mlp->sizes[0] * sizeof *h);
     for (int l = 0; l < mlp->n_layers; l++) {
         for (int j = 0; j < mlp->sizes[l + 1]; j++) {
@@ -73,34 +80,39 @@ static void slow_forward(const rv_mlp *mlp, const float *p, const double *x, dou
     memcpy(out, h, (size_t)mlp->sizes[mlp->n_layers] * sizeof *out);
 }
 
-/* out (n_out) means, v (n_out) variances */
-static void slow_member(const rig *r, int m, const double *obs, double act, double *out, double *v)
+/* out (n_out) means, v (n_out) variances; returns P(terminated) where it is learned */
+static double slow_member(const rig *r, int m, const double *obs, double act, double *out, double *v)
 {
     const rv_member_shape *s = &r->shape;
     const float *p = r->members + m * s->n_published;
     double x[3] = {obs[0], obs[1], act};
-    double y[6];
+    double y[7];
     for (int i = 0; i < 3; i++)
         x[i] = (x[i] - (double)p[s->mean + i]) / (double)p[s->std + i];
     slow_forward(&s->mlp, p, x, y);
-    memcpy(out, y, 3 * sizeof *out);
     for (int i = 0; i < 3; i++) {
         const double hi = (double)p[s->hi + i];
         const double lo = (double)p[s->lo + i];
         const double below = hi - log1p(exp(hi - y[3 + i]));
-        v[i] = exp(lo + log1p(exp(below - lo)));
+        const double unit = s->is_normalised ? (double)p[s->y_std + i] : 1;
+        out[i] = y[i] * unit + (s->is_normalised ? (double)p[s->y_mean + i] : 0);
+        out[i] -= s->predicts_state && i > 0 ? obs[i - 1] : 0;
+        v[i] = unit * unit * (s->is_deterministic ? exp((double)p[s->logvar + i]) : exp(lo + log1p(exp(below - lo))));
     }
+    return s->ends ? 1 / (1 + exp(-y[s->n_raw - 1])) : 0;
 }
 
-static void slow_elites(const rig *r, const double *obs, double act, double *out)
+static double slow_elites(const rig *r, const double *obs, double act, double *out)
 {
     double one[3], v[3];
+    double end = 0;
     memset(out, 0, 3 * sizeof *out);
     for (int e = 0; e < 2; e++) {
-        slow_member(r, r->elites[e], obs, act, one, v);
+        end += slow_member(r, r->elites[e], obs, act, one, v) / 2;
         for (int i = 0; i < 3; i++)
             out[i] += one[i] / 2;
     }
+    return end;
 }
 
 static double slow_q(const rig *r, const double *obs, double act)
@@ -168,7 +180,7 @@ static void slow_window(rig *r, uint32_t first, int n, slow *out)
             own[m][1] += p[2];
             out->members[m][k] += slow_error(r, own[m], row + w->next_obs);
         }
-        slow_elites(r, ensemble, act, p);
+        const double end = slow_elites(r, ensemble, act, p);
         const double next[2] = {ensemble[0] + p[1], ensemble[1] + p[2]};
         const double reward = r->setup.known_reward ? ensemble[0] - act + 0.5 * next[1] : p[0];
         out->n[k]++;
@@ -176,7 +188,7 @@ static void slow_window(rig *r, uint32_t first, int n, slow *out)
         imagined += over ? 0 : worth * reward;
         real += worth * (double)row[w->reward];
         worth *= discount;
-        over = over || next[0] > 0.9;
+        over = over || (r->shape.ends ? end > 0.5 : next[0] > 0.9);
         const double g = real + (row[w->terminated] != 0 ? 0 : worth * slow_value(r, seen));
         out->model[k] += pow(imagined + (over ? 0 : worth * slow_value(r, next)) - g, 2);
         out->critic[k] += pow(q - g, 2);
@@ -275,9 +287,9 @@ static void check_one_step(rig *r)
 
 static void slow_code(void)
 {
-    for (int known_reward = 0; known_reward < 2; known_reward++) {
+    for (int choice = 0; choice <= ALL_CHOICES; choice++) {
         rig r;
-        random_rig(&r, known_reward);
+        random_rig(&r, choice, choice % 3 == 1);
         run(&r, SEGMENT * N_SEGMENTS, HELD);
         check_open_loop(&r);
         check_one_step(&r);
@@ -301,7 +313,7 @@ static void nothing_infinite(void)
     for (int b = 0; b < 3; b++)
         for (int part = 0; part < 2; part++) {
             rig r;
-            random_rig(&r, false);
+            random_rig(&r, 0, false);
             float *p = part == 0 ? r.members : r.critics;
             p[part == 0 ? r.shape.mlp.bias[2] + 1 : r.critic_net.bias[2]] = bad[b];
             run(&r, SEGMENT * N_SEGMENTS, HELD);
@@ -320,7 +332,7 @@ static void same_again(void)
 {
     rig r;
     double numbers[(7 + N_MEMBERS) * (STEPS + 1)];
-    random_rig(&r, false);
+    random_rig(&r, 0, false);
     run(&r, SEGMENT * N_SEGMENTS, HELD);
     const rv_card_report first = r.report;
     memcpy(numbers, r.card->numbers, sizeof numbers);
@@ -339,7 +351,7 @@ static void same_again(void)
 static void refuses(void)
 {
     rig r;
-    random_rig(&r, true);
+    random_rig(&r, 0, true);
     run(&r, SEGMENT * N_SEGMENTS, HELD);
     r.source.n_held = 0;
     RV_TEST_FAILS(rv_card_run(r.card, &r.source, &r.report), RV_E_INTERNAL, "0 of 135 rows are held out");
