@@ -12,6 +12,8 @@ enum { MEMBERS = 5, MAX_OUT = 18, WIDEST = 64 };
 typedef struct bench {
     const rv_env_spec *spec;
     rv_rollout_cfg cfg;
+    rv_lesson lesson;
+    rv_row row; /* with the lesson's tail */
     rv_member_shape shape;
     rv_mlp policy_net;
     float *members, *policy, *real, *rows;
@@ -21,20 +23,27 @@ typedef struct bench {
     rv_branch_stats stats;
 } bench;
 
-static void set_up(bench *b, const char *env, int64_t block, int length, int64_t n_real, double max_disagreement,
-                   bool known_reward)
+/* what disagreement is measured by does not matter to what is made */
+static const double per_output[MAX_OUT] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+
+static void set_up_as(bench *b, const char *env, int length, int64_t n_real, const rv_rollout_cfg *cfg,
+                      const rv_lesson *lesson, bool known_reward)
 {
     const rv_model_cfg model = {
         .members = MEMBERS, .elites = MEMBERS, .hidden_layers = 2, .hidden = 24, .batch = 1, .weight_decay = {.n = 3}};
-    *b = (bench){.cfg = {.block = block, .branches = block, .max_disagreement = max_disagreement}};
+    const int64_t block = cfg->block;
+    *b = (bench){.cfg = *cfg, .lesson = *lesson};
+    b->cfg.length_end = length;
     RV_TEST_OK(rv_env_find(env, &b->spec));
     RV_TEST_OK(rv_member_shape_init(&model, b->spec->n_obs, b->spec->n_act, &b->shape));
     RV_TEST_OK(rv_policy_net_init(b->spec->n_obs, b->spec->n_act, 2, 16, &b->policy_net));
     RV_TEST_OK(RV_NEW(b->members, MEMBERS * b->shape.n_published));
     RV_TEST_OK(RV_NEW(b->policy, b->policy_net.n_params));
     RV_TEST_OK(RV_NEW(b->real, n_real * b->shape.row.width));
-    RV_TEST_OK(RV_NEW(b->rows, block * length * b->shape.row.width));
-    RV_TEST_OK(rv_branch_create(&b->cfg, MEMBERS, &b->shape, &b->policy_net, b->spec, known_reward, &b->branch));
+    b->row = rv_row_for(b->shape.row, lesson);
+    RV_TEST_OK(RV_NEW(b->rows, block * length * b->row.whole));
+    RV_TEST_OK(
+        rv_branch_create(&b->cfg, MEMBERS, &b->shape, &b->policy_net, b->spec, known_reward, &b->lesson, &b->branch));
     rv_rng rng = rv_rng_at(1, RV_STREAM_TEST, 0, 0);
     for (int64_t i = 0; i < n_real * b->shape.row.width; i++)
         b->real[i] = (float)(0.1 * rv_rng_uniform(&rng));
@@ -49,7 +58,16 @@ static void set_up(bench *b, const char *env, int64_t block, int length, int64_t
                                    .members = b->members,
                                    .n_elites = 1,
                                    .elites = b->elites,
-                                   .policy = b->policy};
+                                   .policy = b->policy,
+                                   .standard = {rv_branch_gate(cfg), per_output}};
+}
+
+static void set_up(bench *b, const char *env, int64_t block, int length, int64_t n_real, double max_disagreement,
+                   bool known_reward)
+{
+    const rv_rollout_cfg cfg = {.block = block, .branches = block, .max_disagreement = max_disagreement};
+    const rv_lesson lesson = {.steps = 1};
+    set_up_as(b, env, length, n_real, &cfg, &lesson, known_reward);
 }
 
 static void tear_down(bench *b)
@@ -123,12 +141,12 @@ static void make_policy(bench *b, double size, float mean, float log_std)
 
 static const float *row(const bench *b, int64_t i)
 {
-    return b->rows + i * b->shape.row.width;
+    return b->rows + i * b->row.whole;
 }
 
 static void run(bench *b, int block)
 {
-    memset(b->rows, 0xff, (size_t)(b->cfg.block * b->source.length * b->shape.row.width) * sizeof *b->rows);
+    memset(b->rows, 0xff, (size_t)(b->cfg.block * b->source.length * b->row.whole) * sizeof *b->rows);
     RV_TEST_OK(rv_branch_run(b->branch, &b->source, block, b->rows, &b->stats));
     /* rows beyond the last one are left alone */
     if (b->stats.n_rows < b->cfg.block * b->source.length)
@@ -410,8 +428,8 @@ static void known_reward_is_the_tasks(void)
     rv_branch *branch = NULL;
     rv_env_spec spec = *b.spec;
     spec.reward = NULL;
-    RV_TEST_FAILS(rv_branch_create(&b.cfg, MEMBERS, &b.shape, &b.policy_net, &spec, true, &branch), RV_E_CONFIG,
-                  "known_reward");
+    RV_TEST_FAILS(rv_branch_create(&b.cfg, MEMBERS, &b.shape, &b.policy_net, &spec, true, &b.lesson, &branch),
+                  RV_E_CONFIG, "known_reward");
     CU_ASSERT_PTR_NULL(branch);
 }
 
