@@ -6,7 +6,6 @@
 #include "model/holdout.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { CHUNK = 128 }; /* rows of a forward pass */
@@ -142,11 +141,16 @@ static void measure(rv_trust *t, int n, const uint32_t *rows, const float *real,
     }
 }
 
-static int ascending(const void *a, const void *b)
+/* by insertion: few numbers, and no memory */
+static void sort(int64_t n, double *d)
 {
-    const double x = *(const double *)a;
-    const double y = *(const double *)b;
-    return (x > y) - (x < y);
+    for (int64_t i = 1; i < n; i++) {
+        const double x = d[i];
+        int64_t k = i;
+        for (; k > 0 && d[k - 1] > x; k--)
+            d[k] = d[k - 1];
+        d[k] = x;
+    }
 }
 
 /* part in (0, 1] of n numbers that ascend */
@@ -164,7 +168,7 @@ static rv_gate gate_of(rv_trust *t, uint64_t seed, int64_t retrain, int64_t n_ro
     rv_holdout_split(t->model, seed, retrain, n_rows, t->split);
     for (int64_t from = 0; from < n; from += CHUNK)
         measure(t, (int)(n - from < CHUNK ? n - from : CHUNK), t->split + from, real, members, t->d + from);
-    qsort(t->d, (size_t)n, sizeof *t->d, ascending);
+    sort(n, t->d);
     return (rv_gate){.full = quantile(n, t->d, t->gate.full), .max = quantile(n, t->d, t->gate.max)};
 }
 
