@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/pulse.h"
+#include "model/card.h"
 #include "model/holdout.h"
 #include "nn/policy_net.h"
 
@@ -11,12 +12,11 @@
 enum { CHUNK = 256 }; /* rows of a forward pass */
 
 struct rv_probe {
+    rv_card *card;
     uint32_t *split;          /* (total_steps) */
     float *x, *y, *scratch;   /* (CHUNK, n_in), (CHUNK, n_out), (CHUNK, n_in) */
     float *means, *logvar;    /* (members, CHUNK, n_out), (CHUNK, n_out) */
     double *variance;         /* (CHUNK, n_out) sum over the members */
-    double *sum_y, *sum_yy;   /* (n_out) over rows */
-    double *sum_error;        /* (n_out) over rows: square of what the elites' mean is off */
     double *sum_loss;         /* (members) over rows and outputs */
     double sum_disagreement;  /* over rows */
     float *obs, *outputs;     /* (STATES, n_obs), (STATES, 2 n_act) */
@@ -30,6 +30,7 @@ void rv_probe_destroy(rv_probe **probe)
         return;
     rv_mlp_tape_clear(&p->tape);
     rv_mlp_tape_clear(&p->policy);
+    rv_card_destroy(&p->card);
     rv_mem_free(&p->split);
     rv_mem_free(&p->x);
     rv_mem_free(&p->y);
@@ -37,9 +38,6 @@ void rv_probe_destroy(rv_probe **probe)
     rv_mem_free(&p->means);
     rv_mem_free(&p->logvar);
     rv_mem_free(&p->variance);
-    rv_mem_free(&p->sum_y);
-    rv_mem_free(&p->sum_yy);
-    rv_mem_free(&p->sum_error);
     rv_mem_free(&p->sum_loss);
     rv_mem_free(&p->obs);
     rv_mem_free(&p->outputs);
@@ -50,6 +48,20 @@ static rv_status allocate(const rv_context *ctx, rv_probe *p)
 {
     const rv_member_shape *s = &ctx->member_shape;
     const int64_t members = ctx->cfg->model.members;
+    const int steps = rv_schedule_card(&ctx->schedule);
+    const rv_card_setup setup = {
+        .steps = steps > 0 ? steps : 1,
+        .n_members = (int)members,
+        .count = (int)ctx->cfg->env.count,
+        .max_rows = ctx->cfg->schedule.total_steps,
+        .discount = ctx->cfg->policy.discount,
+        .known_reward = ctx->cfg->model.known_reward,
+        .shape = s,
+        .spec = ctx->spec,
+        .policy_net = &ctx->actor_net,
+        .critic_net = steps > 0 ? &ctx->critic_net : NULL,
+    };
+    RV_TRY(rv_card_create(&setup, &p->card));
     RV_TRY(RV_NEW(p->split, ctx->cfg->schedule.total_steps));
     RV_TRY(RV_NEW(p->x, CHUNK * s->n_in));
     RV_TRY(RV_NEW(p->y, CHUNK * s->n_out));
@@ -57,9 +69,6 @@ static rv_status allocate(const rv_context *ctx, rv_probe *p)
     RV_TRY(RV_NEW(p->means, members * CHUNK * s->n_out));
     RV_TRY(RV_NEW(p->logvar, CHUNK * s->n_out));
     RV_TRY(RV_NEW(p->variance, CHUNK * s->n_out));
-    RV_TRY(RV_NEW(p->sum_y, s->n_out));
-    RV_TRY(RV_NEW(p->sum_yy, s->n_out));
-    RV_TRY(RV_NEW(p->sum_error, s->n_out));
     RV_TRY(RV_NEW(p->sum_loss, members));
     RV_TRY(RV_NEW(p->obs, RV_PROBE_STATES * ctx->row.n_obs));
     RV_TRY(RV_NEW(p->outputs, RV_PROBE_STATES * 2 * ctx->row.n_act));
@@ -139,30 +148,9 @@ static void add_disagreement(const rv_context *ctx, rv_probe *p, int n)
     }
 }
 
-static void add_errors(const rv_context *ctx, rv_probe *p, int n)
-{
-    const int n_out = ctx->member_shape.n_out;
-    const int n_all = n * n_out;
-    const int n_elites = (int)ctx->cfg->model.elites;
-    for (int k = 0; k < n_all; k++) {
-        const double y = p->y[k];
-        double middle = 0;
-        for (int e = 0; e < n_elites; e++)
-            middle += (double)p->means[ctx->board.elites[e] * n_all + k];
-        middle /= n_elites;
-        p->sum_error[k % n_out] += (middle - y) * (middle - y);
-        p->sum_y[k % n_out] += y;
-        p->sum_yy[k % n_out] += y * y;
-    }
-}
-
 /* fill the sums from these rows of the real buffer */
 static void measure(const rv_context *ctx, rv_probe *p, int n, const uint32_t *rows)
 {
-    const size_t n_out = (size_t)ctx->member_shape.n_out;
-    memset(p->sum_y, 0, n_out * sizeof *p->sum_y);
-    memset(p->sum_yy, 0, n_out * sizeof *p->sum_yy);
-    memset(p->sum_error, 0, n_out * sizeof *p->sum_error);
     memset(p->sum_loss, 0, (size_t)ctx->cfg->model.members * sizeof *p->sum_loss);
     p->sum_disagreement = 0;
     for (int from = 0; from < n; from += CHUNK) {
@@ -170,24 +158,7 @@ static void measure(const rv_context *ctx, rv_probe *p, int n, const uint32_t *r
         gather(ctx, p, n_chunk, rows + from);
         predict(ctx, p, n_chunk);
         add_disagreement(ctx, p, n_chunk);
-        add_errors(ctx, p, n_chunk);
     }
-}
-
-static double quality(const rv_context *ctx, const rv_probe *p, int n)
-{
-    const int n_out = ctx->member_shape.n_out;
-    double sum = 0;
-    int n_vary = 0;
-    for (int j = 0; j < n_out; j++) {
-        const double mean = p->sum_y[j] / n;
-        const double variance = p->sum_yy[j] / n - mean * mean;
-        if (variance <= 1e-12 * p->sum_yy[j] / n)
-            continue;
-        n_vary++;
-        sum += fmax(0, 1 - p->sum_error[j] / n / variance);
-    }
-    return n_vary > 0 ? sum / n_vary : 0;
 }
 
 /* ---- signals ---- */
@@ -219,15 +190,55 @@ static void measure_fresh(const rv_context *ctx, rv_probe *p, const rv_tick *tic
     out->fresh_disagreement = p->sum_disagreement / n;
 }
 
-static void measure_held_out(const rv_context *ctx, rv_probe *p, const rv_tick *tick, rv_signals *out)
+/* a frame per horizon */
+static rv_status report(const rv_context *ctx, const rv_tick *tick, const rv_card_report *r)
+{
+    for (int k = 1; k <= r->n; k++) {
+        rv_frame frame;
+        rv_frame_init(&frame, RV_ROLE_CARD, k, tick->tick, tick->n_real);
+        rv_context_sign(ctx, &frame);
+        RV_TRY(rv_metric_add(&frame, RV_M_CARD_ERROR, r->error[k]));
+        RV_TRY(rv_metric_add(&frame, RV_M_CARD_LOW, r->low[k]));
+        RV_TRY(rv_metric_add(&frame, RV_M_CARD_HIGH, r->high[k]));
+        RV_TRY(rv_metric_add(&frame, RV_M_CARD_NAIVE, r->naive[k]));
+        RV_TRY(rv_metric_add(&frame, RV_M_CARD_GUESS, r->guess[k]));
+        if (r->has_costs) {
+            RV_TRY(rv_metric_add(&frame, RV_M_CARD_MODEL_COST, r->model_cost[k]));
+            RV_TRY(rv_metric_add(&frame, RV_M_CARD_CRITIC_COST, r->critic_cost[k]));
+        }
+        RV_TRY(rv_feed_push_send(ctx->push, &frame));
+    }
+    return RV_OK;
+}
+
+static rv_status measure_held_out(const rv_context *ctx, rv_probe *p, const rv_tick *tick, rv_signals *out)
 {
     const rv_model_cfg *cfg = &ctx->cfg->model;
-    int64_t n = rv_holdout_rows(cfg, tick->imagine_rows);
-    n = n < RV_PROBE_HELD ? n : RV_PROBE_HELD;
+    const rv_rollout_cfg *rollout = &ctx->cfg->rollout;
+    rv_card_report r;
+    const rv_card_source source = {
+        .members = ctx->board.members,
+        .n_elites = (int)cfg->elites,
+        .elites = ctx->board.elites,
+        .n_rows = tick->imagine_rows,
+        .rows = ctx->board.real,
+        .n_held = rv_holdout_rows(cfg, tick->imagine_rows),
+        .held = p->split,
+        .policy = ctx->board.policy,
+        .critics = tick->first_update > 0 ? ctx->board.critics : NULL, /* they have learned something */
+    };
     rv_holdout_split(cfg, (uint64_t)ctx->cfg->root.seed, tick->imagine_retrain, tick->imagine_rows, p->split);
-    measure(ctx, p, (int)n, p->split);
-    out->fit_disagreement = p->sum_disagreement / (double)n;
-    out->quality = quality(ctx, p, (int)n);
+    RV_TRY(rv_card_run(p->card, &source, &r));
+    out->fit_disagreement = r.disagreement;
+    out->quality = r.quality;
+    if (rv_schedule_card(&ctx->schedule) == 0)
+        return RV_OK;
+    out->length = rv_card_horizon(&r, (int)rollout->length_start, (int)rollout->length_end);
+    out->gain = r.gain;
+    out->within_1 = r.within_1;
+    out->within_2 = r.within_2;
+    out->z_squared = r.z_squared;
+    return report(ctx, tick, &r);
 }
 
 static double policy_kl(const rv_context *ctx, rv_probe *p, const rv_tick *tick, const float *policy_then)
@@ -247,7 +258,5 @@ rv_status rv_probe_run(rv_probe *probe, const rv_context *ctx, const rv_tick *ti
     out->fit_loss = loss_at_fit(ctx);
     measure_fresh(ctx, probe, tick, out);
     out->policy_kl = policy_kl(ctx, probe, tick, policy_then);
-    if (tick->imagine)
-        measure_held_out(ctx, probe, tick, out);
-    return RV_OK;
+    return tick->imagine ? measure_held_out(ctx, probe, tick, out) : RV_OK;
 }

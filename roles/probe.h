@@ -8,14 +8,15 @@
  *   disagreement   d of a row: largest over the outputs of the standard deviation of the members' means, divided by the
  *                  root of their mean predicted variance, as the gate has it (model/branch.h)
  *   fresh rows     the newest of those that came after the fit, at most RV_PROBE_FRESH
- *   held-out rows  the first of the fit's (model/holdout.h), at most RV_PROBE_HELD; measured once per fit
- *   quality        mean over the outputs that vary of max(0, 1 - mean squared error of the elites' mean / variance)
+ *   held-out rows  the fit's (model/holdout.h): quality, disagreement and calibration are those of a card of them
+ *                  (model/card.h), made once per fit; so is the recommended length, with rollout.length: auto.
+ *                  Its critics are the learner's, once that has learned
  *   policy_kl      mean KL(policy now || policy then) on RV_PROBE_STATES rows spread evenly over those of the fit
  */
 #pragma once
 #include "roles/role.h"
 
-enum { RV_PROBE_FRESH = 256, RV_PROBE_HELD = 1024, RV_PROBE_STATES = 256 };
+enum { RV_PROBE_FRESH = 256, RV_PROBE_STATES = 256 };
 
 typedef struct rv_probe rv_probe; /* work space */
 
@@ -23,7 +24,8 @@ typedef struct rv_probe rv_probe; /* work space */
 rv_status rv_probe_create(const rv_context *ctx, rv_probe **out);
 void rv_probe_destroy(rv_probe **probe);
 
-/** Measure, in a tick in which rv_tick.probe is set. @param[in] policy_then actor weights that made the newest branches
+/** Measure, in a tick in which rv_tick.probe is set; report the card when the settings want one. @param[in] policy_then
+ * actor weights that made the newest branches
  * @param[out] out numbers that could not be measured, or are not finite, are left as they come */
 rv_status rv_probe_run(rv_probe *probe, const rv_context *ctx, const rv_tick *tick, const float *policy_then,
                        rv_signals *out);

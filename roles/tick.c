@@ -133,6 +133,12 @@ static rv_status report_pace(rv_loop *loop, const rv_tick *tick)
     }
     if (tick->probe && signals->is_first > 0)
         RV_TRY(rv_metric_add(&frame, RV_M_PACE_QUALITY, signals->quality));
+    if (tick->probe && signals->is_first > 0 && rv_schedule_card(&loop->ctx->schedule) > 0) {
+        RV_TRY(rv_metric_add(&frame, RV_M_PACE_GAIN, signals->gain));
+        RV_TRY(rv_metric_add(&frame, RV_M_PACE_WITHIN_1, signals->within_1));
+        RV_TRY(rv_metric_add(&frame, RV_M_PACE_WITHIN_2, signals->within_2));
+        RV_TRY(rv_metric_add(&frame, RV_M_PACE_Z_SQUARED, signals->z_squared));
+    }
     return rv_feed_push_send(loop->ctx->push, &frame);
 }
 

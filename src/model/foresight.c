@@ -69,17 +69,24 @@ static void predict(seer *s, int m, const float *obs, const float *act)
     rv_member_predict(s->source->shape, member_of(s, m), 1, s->x, &s->tape, s->scratch, s->mean, s->logvar);
 }
 
-static double error_of(const seer *s, const float *imagined, const float *real)
+double rv_foresight_error(const rv_member_shape *shape, const float *published, const float *imagined,
+                          const float *real)
 {
-    /* all members were fitted on the same rows */
-    const float *std = member_of(s, 0) + s->source->shape->std;
+    const int n_obs = shape->row.n_obs;
+    const float *std = published + shape->std;
     double sum = 0;
-    for (int i = 0; i < s->n_obs; i++) {
+    for (int i = 0; i < n_obs; i++) {
         double e = ((double)imagined[i] - (double)real[i]) / (double)std[i];
         sum += e * e;
     }
-    double error = sqrt(sum / s->n_obs);
+    double error = sqrt(sum / n_obs);
     return error < RV_FORESIGHT_LOST ? error : RV_FORESIGHT_LOST;
+}
+
+/* all members were fitted on the same rows */
+static double error_of(const seer *s, const float *imagined, const float *real)
+{
+    return rv_foresight_error(s->source->shape, member_of(s, 0), imagined, real);
 }
 
 /* the ensemble's next state, from moment t - 1 to t */

@@ -47,3 +47,7 @@ typedef struct rv_foresight {
 rv_status rv_foresight_run(const rv_foresight_source *source, int64_t n_real, const float *real,
                            rv_foresight_policy policy, void *user, rv_foresight *out);
 void rv_foresight_clear(rv_foresight *foresight);
+
+/** e of one state, at most RV_FORESIGHT_LOST. @param[in] published of any member; imagined, real (n_obs) */
+double rv_foresight_error(const rv_member_shape *shape, const float *published, const float *imagined,
+                          const float *real);

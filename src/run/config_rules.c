@@ -134,11 +134,13 @@ static void check_trust(const rv_config *cfg, complaint *c)
 static void check_pace(const rv_config *cfg, complaint *c)
 {
     const rv_rollout_cfg *r = &cfg->rollout;
-    bool has_card = r->card > 0 || r->length == RV_LENGTH_AUTO;
-    demand(c, !has_card || cfg->model.holdout_segment >= 2 * cfg->env.count,
-           "the error card (rollout.card or rollout.length: auto) follows steps that were kept out of the fit: " NAMED(
-               model.holdout_segment) " must be at least twice " NAMED(env.count),
-           LL(cfg->model.holdout_segment), LL(cfg->env.count));
+    const rv_schedule schedule = {&cfg->schedule, r, &cfg->policy, cfg->eval.every_steps};
+    int64_t steps = rv_schedule_card(&schedule);
+    demand(
+        c, cfg->model.holdout_segment >= steps * cfg->env.count,
+        "the error card of rollout.card, or of rollout.length: auto, follows %lld steps that were kept out of the fit, "
+        "times " NAMED(env.count) ": " NAMED(model.holdout_segment) " must be at least that",
+        LL(steps), LL(cfg->env.count), LL(cfg->model.holdout_segment));
     demand(c, cfg->schedule.retrain_disagreement <= 0 || cfg->model.members >= 2,
            "schedule.retrain_disagreement (%g) needs at least 2 members to compare; " NAMED(model.members),
            cfg->schedule.retrain_disagreement, LL(cfg->model.members));

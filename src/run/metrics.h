@@ -57,6 +57,17 @@
     X(RV_M_PACE_KL,           "pace/policy_kl",           "nats",    false, "from the policy to the one that made the newest branches")\
     X(RV_M_PACE_DISAGREEMENT_RATIO, "pace/disagreement_ratio", "",   false, "disagreement on rows after the fit, by that on held-out rows")\
     X(RV_M_PACE_QUALITY,      "pace/quality",             "",        false, "R^2 of the fit on held-out rows, in [0, 1]") \
+    X(RV_M_PACE_GAIN,         "pace/gain",                "",        false, "how much a step of the model stretches a small error of the state") \
+    X(RV_M_PACE_WITHIN_1,     "pace/within_1",            "",        false, "part of the errors within one predicted deviation; right: 0.683") \
+    X(RV_M_PACE_WITHIN_2,     "pace/within_2",            "",        false, "part of the errors within two predicted deviations; right: 0.954") \
+    X(RV_M_PACE_Z_SQUARED,    "pace/z_squared",           "",        false, "mean square of an error in predicted deviations; right: 1") \
+    X(RV_M_CARD_ERROR,        "card/error",               "",        false, "of the state k = unit open-loop steps on, in deviations of the inputs")\
+    X(RV_M_CARD_LOW,          "card/error_low",           "",        false, "the least of the members' own")            \
+    X(RV_M_CARD_HIGH,         "card/error_high",          "",        false, "the largest of the members' own")           \
+    X(RV_M_CARD_NAIVE,        "card/naive",               "",        false, "(1 + e)^k - 1 of the error e after one step") \
+    X(RV_M_CARD_GUESS,        "card/gain_bound",          "",        false, "the error of one step, grown with pace/gain") \
+    X(RV_M_CARD_MODEL_COST,   "card/model_cost",          "reward",  false, "error of k imagined rewards and the critics' value after them")\
+    X(RV_M_CARD_CRITIC_COST,  "card/critic_cost",         "reward",  false, "error of the critics' value at the start")\
     X(RV_M_REAL_ROWS,         "data/real_rows",           "rows",    false, "rows in the real buffer")                   \
     X(RV_M_IMAGINED_ROWS,     "data/imagined_rows",       "rows",    false, "rows in the imagined buffer")               \
     X(RV_M_GUARD_UPDATES,     "guard/skipped_updates",    "updates", false, "policy updates of the tick left out: a gradient was not finite; absent: none")\
@@ -105,6 +116,9 @@ typedef enum rv_metric {
 
 /* The role of the frame about what a run measures and decides, when it does (run/pace.h); its unit is 0. */
 #define RV_ROLE_PACE "pace"
+
+/* The role of the frames of an error card (model/card.h); the unit is the horizon k. */
+#define RV_ROLE_CARD "card"
 
 /* The role of a frame about one finished training episode. Its unit is e + k * env.count for the k-th episode that
  * environment e ended in the tick; its step is that of the environment's last transition. */

@@ -36,6 +36,7 @@ typedef struct rv_signals {
     double length;             /* steps of a branch that it recommends */
     double gain;               /* of one step of the model */
     double within_1, within_2; /* parts of the errors within one and two predicted deviations */
+    double z_squared;          /* mean square of an error in predicted deviations */
 } rv_signals;
 
 /** Zero at the start of a run. */

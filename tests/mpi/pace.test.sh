@@ -14,7 +14,8 @@ fail() {
 # fits at most every 100 steps, two of them kept
 base=(schedule.retrain_every=400 schedule.retrain_gap=100 schedule.epoch_steps=400 rollout.max_disagreement=0)
 all=("${base[@]}" schedule.retrain_loss_rise=0.9 schedule.retrain_policy_kl=0.02 schedule.retrain_disagreement=1.02
-    policy.share=holdout policy.real_share=0.9 policy.real_share_end=0.1)
+    policy.share=holdout policy.real_share=0.9 policy.real_share_end=0.1
+    rollout.length=auto rollout.length_end=4 rollout.card=5 model.holdout_segment=10)
 
 # train NAME N CODE ARGS...
 train() {
@@ -42,6 +43,40 @@ print(*[fits[tick] for tick in sorted(fits)][1:])
 PY
 }
 
+# cards NAME: one after each fit, of five steps or fewer; what it recommends is the length of the next branches
+cards() {
+    python3 - "$1" <<'PY'
+import json, sys
+records = [json.loads(line) for line in open(sys.argv[1] + "/metrics.jsonl")]
+pace = {r["tick"]: r for r in records if r["role"] == "pace"}
+first = [tick for tick in pace if "pace/quality" in pace[tick]]
+cards = {}
+for r in records:
+    if r["role"] == "card":
+        cards.setdefault(r["tick"], {})[r["unit"]] = r
+assert sorted(cards) == sorted(first) and len(first) > 2, "a fit without a card"
+lengths = []
+for tick in sorted(cards):
+    card = cards[tick]
+    n = len(card)
+    assert sorted(card) == list(range(1, n + 1)) and 2 <= n <= 5, "horizons %s" % sorted(card)
+    assert {"pace/gain", "pace/within_1", "pace/within_2", "pace/z_squared"} <= set(pace[tick]), "no gain or calibration"
+    for k in card:
+        assert card[k]["card/error_low"] <= card[k]["card/error_high"], "errors of members"
+        naive = (1 + card[1]["card/error"]) ** k - 1
+        assert abs(card[k]["card/naive"] - naive) < 1e-9 * (1 + naive), "naive guess"
+    best = 1
+    if "card/model_cost" in card[1]:
+        for k in sorted(card):
+            if card[k]["card/model_cost"] > card[k]["card/critic_cost"]:
+                break
+            best = k
+    lengths.append(pace[tick + 1]["pace/length"] if tick + 1 in pace else None)
+    assert lengths[-1] in (None, min(best, 4)), "tick %d: length %s, recommended %d" % (tick, lengths[-1], best)
+print("lengths", *lengths)
+PY
+}
+
 for mode in lockstep pipelined; do
     train $mode-1 1 0 schedule.mode=$mode "${all[@]}"
     "$REVERIE" hash $mode-1 >$mode-1.hash
@@ -49,6 +84,7 @@ for mode in lockstep pipelined; do
     reasons=$(fits $mode-1) || fail "$mode: $reasons"
     [ "$(tr ' ' '\n' <<<"$reasons" | grep -vx 1 | sort -u | wc -l)" -ge 2 ] || fail "$mode: reasons $reasons"
     echo "$mode: reasons $reasons"
+    cards $mode-1 || fail "$mode: cards"
     for n in 2 3 5; do
         train $mode-$n $n 0 schedule.mode=$mode "${all[@]}"
         same $mode-$n $mode-1

@@ -71,7 +71,7 @@ expansion policy.target=expansion policy.target_steps=3
 nothing policy.target=expansion policy.target_steps=0
 return policy.target=return
 all ${all[*]}
-paced ${all[*]} schedule.retrain_policy_kl=0.02 schedule.retrain_gap=50
+paced ${all[*]} schedule.retrain_policy_kl=0.02 schedule.retrain_gap=50 rollout.length=auto model.holdout_segment=12
 SETTINGS
     # each changes what is learned
     for name in gate quantile confidence expansion nothing return all; do
