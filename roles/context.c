@@ -68,7 +68,7 @@ static rv_status create_board(rv_context *ctx)
             continue;
         int blocks = (l->n_units[RV_ROLLOUT] - s + l->n_units[RV_POLICY] - 1) / l->n_units[RV_POLICY];
         int64_t rows = (int64_t)blocks * cfg->rollout.block * rv_schedule_longest(&ctx->schedule);
-        RV_TRY(rv_imagined_create(ctx->row.width, rv_schedule_generations(&ctx->schedule),
+        RV_TRY(rv_imagined_create(ctx->row.whole, rv_schedule_generations(&ctx->schedule),
                                   rv_schedule_imagines(&ctx->schedule) ? rows : 0, &b->imagined[s]));
     }
     return RV_OK;
@@ -89,7 +89,8 @@ rv_status rv_context_create(const rv_config *cfg, const rv_layout *layout, rv_wo
     ctx->schedule = (rv_schedule){&cfg->schedule, &cfg->rollout, &cfg->policy, cfg->eval.every_steps};
     snprintf(ctx->run_dir, sizeof ctx->run_dir, "%s", run_dir);
     RV_TRY_GOTO(rv_env_find(cfg->env.name, &ctx->spec), fail);
-    ctx->row = rv_row_of(ctx->spec->n_obs, ctx->spec->n_act);
+    ctx->lesson = rv_sac_lesson(&cfg->policy);
+    ctx->row = rv_row_for(rv_row_of(ctx->spec->n_obs, ctx->spec->n_act), &ctx->lesson);
     RV_TRY_GOTO(rv_member_shape_init(&cfg->model, ctx->row.n_obs, ctx->row.n_act, &ctx->member_shape), fail);
     RV_TRY_GOTO(rv_policy_net_init(ctx->row.n_obs, ctx->row.n_act, (int)cfg->policy.hidden_layers,
                                    (int)cfg->policy.hidden, &ctx->actor_net),

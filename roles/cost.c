@@ -54,7 +54,8 @@ rv_status rv_cost_estimate(const rv_config *cfg, double item_cost[RV_N_ROLES])
     double actor_params = (double)actor.n_params;
     double member_params = (double)member.mlp.n_params;
     double env_step = strcmp(spec->family, "mujoco") == 0 ? 5e-3 : 1e-5;
-    double n_predicting = cfg->rollout.max_disagreement > 0 ? (double)cfg->model.members : 1;
+    const rv_lesson lesson = rv_sac_lesson(p);
+    double n_predicting = rv_branch_asks_all(&cfg->rollout, &lesson) ? (double)cfg->model.members : 1;
     item_cost[RV_ACTOR] = env_step + 2e-8 * actor_params; /* a product of one row has a tenth of the speed */
     item_cost[RV_MODEL] = 6e-9 * member_params;
     item_cost[RV_ROLLOUT] = 2e-9 * (n_predicting * member_params + actor_params);

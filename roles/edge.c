@@ -137,7 +137,7 @@ static rv_status take_real(rv_context *ctx, int env, int from, const rv_tick *ti
 static rv_status take_branches(rv_context *ctx, int block, int from)
 {
     rv_imagined *imagined = ctx->board.imagined[block % ctx->layout->n_units[RV_POLICY]];
-    size_t row_bytes = (size_t)ctx->row.width * sizeof(float);
+    size_t row_bytes = (size_t)ctx->row.whole * sizeof(float);
     int64_t n_fit = 0;
     size_t got = 0;
     float *to = rv_imagined_next(imagined, &n_fit);

@@ -48,7 +48,8 @@ typedef struct rv_context {
     const rv_env_spec *spec;
     const rv_layout *layout;
     rv_schedule schedule;
-    rv_row row;
+    rv_lesson lesson; /* of imagined rows */
+    rv_row row;       /* real ones have row.width floats, imagined ones and minibatches row.whole */
     rv_member_shape member_shape;
     rv_mlp actor_net, critic_net; /* of one critic */
     rv_world *world;

@@ -27,6 +27,7 @@ typedef struct rollout {
     int n_units;
     int *numbers;      /* (n_units) */
     rv_branch *branch; /* work space, one block after the other */
+    rv_trust *trust;   /* where all members run, else NULL */
     int64_t capacity;  /* rows of a block, at most */
     int width;
     float *rows;          /* (n_units, capacity, width) in shared memory */
@@ -42,6 +43,7 @@ static void rollout_destroy(void *role)
 {
     rollout *r = role;
     rv_branch_destroy(&r->branch);
+    rv_trust_destroy(&r->trust);
     rv_probe_destroy(&r->probe);
     for (int i = 0; r->sources && i < r->n_sources; i++) {
         rv_mem_free(&r->sources[i].members);
@@ -82,20 +84,31 @@ static rv_status create_sources(const rv_context *ctx, rollout *r)
     return RV_OK;
 }
 
+static rv_status create_trust(const rv_context *ctx, rollout *r)
+{
+    const rv_rollout_cfg *cfg = &ctx->cfg->rollout;
+    const rv_gate gate = rv_branch_gate(cfg);
+    if (!rv_branch_asks_all(cfg, &ctx->lesson))
+        return RV_OK;
+    return rv_trust_create(&ctx->cfg->model, &ctx->member_shape, &gate, cfg->disagreement,
+                           ctx->cfg->schedule.total_steps, &r->trust);
+}
+
 static rv_status rollout_create(rv_context *ctx, void **out)
 {
     rv_status status = RV_OK;
     rollout *r = NULL;
     RV_TRY(RV_NEW(r, 1));
-    r->width = ctx->row.width;
+    r->width = ctx->row.whole;
     r->capacity = ctx->cfg->rollout.block * rv_schedule_longest(&ctx->schedule);
     RV_TRY_GOTO(RV_NEW(r->numbers, ctx->layout->n_units[RV_ROLLOUT]), fail);
     r->n_units = rv_context_units(ctx, RV_ROLLOUT, r->numbers);
     RV_TRY_GOTO(RV_SHARED_NEW(ctx->shared, r->rows, r->n_units * r->capacity * r->width), fail);
     RV_TRY_GOTO(RV_NEW(r->n_rows, r->n_units), fail);
     RV_TRY_GOTO(rv_branch_create(&ctx->cfg->rollout, (int)ctx->cfg->model.members, &ctx->member_shape, &ctx->actor_net,
-                                 ctx->spec, ctx->cfg->model.known_reward, &r->branch),
+                                 ctx->spec, ctx->cfg->model.known_reward, &ctx->lesson, &r->branch),
                 fail);
+    RV_TRY_GOTO(create_trust(ctx, r), fail);
     RV_TRY_GOTO(create_sources(ctx, r), fail);
     RV_TRY_GOTO(create_probe(ctx, r), fail);
     *out = r;
@@ -103,6 +116,24 @@ static rv_status rollout_create(rv_context *ctx, void **out)
 fail:
     rollout_destroy(r);
     return status;
+}
+
+/* what all members said, where they were asked */
+static rv_status report_trust(const rv_context *ctx, const rv_branch_stats *stats, rv_frame *frame)
+{
+    static const rv_metric stops[RV_BRANCH_STOPS] = {
+        RV_M_IMAGINE_STOPS_0, RV_M_IMAGINE_STOPS_1,  RV_M_IMAGINE_STOPS_2,  RV_M_IMAGINE_STOPS_4,
+        RV_M_IMAGINE_STOPS_8, RV_M_IMAGINE_STOPS_16, RV_M_IMAGINE_STOPS_32, RV_M_IMAGINE_STOPS_MORE};
+    if (stats->n_judged > 0) {
+        RV_TRY(rv_metric_add(frame, RV_M_IMAGINE_DISAGREEMENT, stats->disagreement));
+        RV_TRY(rv_metric_add(frame, RV_M_IMAGINE_EPISTEMIC, stats->epistemic));
+        RV_TRY(rv_metric_add(frame, RV_M_IMAGINE_ALEATORIC, stats->aleatoric));
+    }
+    if (ctx->lesson.confidence > 0 && stats->n_rows > 0)
+        RV_TRY(rv_metric_add(frame, RV_M_IMAGINE_WEIGHT, stats->weight));
+    for (int i = 0; i < RV_BRANCH_STOPS && ctx->cfg->rollout.max_disagreement > 0; i++)
+        RV_TRY(rv_metric_add(frame, stops[i], (double)stats->stops[i]));
+    return RV_OK;
 }
 
 static rv_status report(rv_context *ctx, int block, const rv_tick *tick, const rv_branch_stats *stats)
@@ -114,6 +145,7 @@ static rv_status report(rv_context *ctx, int block, const rv_tick *tick, const r
     RV_TRY(rv_metric_add(&frame, RV_M_IMAGINE_LENGTH_MEAN, (double)stats->n_rows / branches));
     RV_TRY(rv_metric_add(&frame, RV_M_IMAGINE_TERMINATED, (double)stats->n_terminated / branches));
     RV_TRY(rv_metric_add(&frame, RV_M_IMAGINE_STOPPED, (double)stats->n_stopped / branches));
+    RV_TRY(report_trust(ctx, stats, &frame));
     if (stats->n_lost > 0)
         RV_TRY(rv_metric_add(&frame, RV_M_GUARD_ROWS, (double)stats->n_lost));
     return rv_feed_push_send(ctx->push, &frame);
@@ -136,7 +168,7 @@ static void keep_source(const rv_context *ctx, rollout *r, const rv_tick *tick)
 /* the blocks of this rank; is_new: for the first time */
 static rv_status imagine(rollout *r, rv_context *ctx, const rv_tick *tick, bool is_new)
 {
-    const rv_branch_source source = {
+    rv_branch_source source = {
         .seed = (uint64_t)ctx->cfg->root.seed,
         .retrain = tick->imagine_retrain,
         .length = tick->length,
@@ -149,6 +181,9 @@ static rv_status imagine(rollout *r, rv_context *ctx, const rv_tick *tick, bool 
         .policy = ctx->board.policy,
     };
     keep_source(ctx, r, tick);
+    if (r->trust)
+        rv_trust_fit(r->trust, source.seed, source.retrain, tick->imagine_rows, source.real, source.members,
+                     &source.standard);
     for (int i = 0; i < r->n_units; i++) {
         rv_branch_stats stats;
         rv_pulse_at(RV_PHASE_WORK, RV_ROLLOUT, r->numbers[i]);

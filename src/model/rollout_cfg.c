@@ -24,6 +24,12 @@ const rv_field rv_rollout_cfg_fields[] = {
      "how long imagined data are kept, but always until the next fit; more gives a larger, staler buffer", 0},
     {"max_disagreement", RV_T_F64, AT(max_disagreement), "0", 0, 1e6, "predicted deviations", NULL,
      "cut a branch where the members disagree by more than this; 0: never (then only one elite runs per state)", 0},
+    {"full_disagreement", RV_T_F64, AT(full_disagreement), "0", 0, 1e6, "predicted deviations", NULL,
+     "up to here a branch may run its full length, from here to max_disagreement a part of it that shrinks to nothing; "
+     "0: the same as max_disagreement", 0},
+    {"disagreement", RV_T_ENUM, AT(disagreement), "deviations", 0, 0, "", "deviations|quantile",
+     "what the two thresholds above are; deviations: as they stand; quantile: parts in (0, 1] of the rows that the fit "
+     "did not learn from, so that 0.95 cuts where the members disagree by more than on 95 % of these", 0},
     {"card", RV_T_I64, AT(card), "0", 0, 1000, "imagined steps", NULL,
      "report after each fit how the model's error grows over so many steps; needs model.holdout_segment; 0: no", 0},
     {0},

@@ -111,6 +111,25 @@ static void check_rollout(const rv_config *cfg, complaint *c)
            r->max_disagreement, LL(cfg->model.members));
 }
 
+/* how far what is imagined is trusted, and what is learned from it */
+static void check_trust(const rv_config *cfg, complaint *c)
+{
+    const rv_rollout_cfg *r = &cfg->rollout;
+    const rv_sac_cfg *p = &cfg->policy;
+    demand(c, r->full_disagreement <= r->max_disagreement,
+           "rollout.full_disagreement (%g) must be at most rollout.max_disagreement (%g)", r->full_disagreement,
+           r->max_disagreement);
+    demand(c, r->disagreement != RV_DISAGREEMENT_QUANTILE || (r->max_disagreement > 0 && r->max_disagreement <= 1),
+           "rollout.max_disagreement (%g) must be in (0, 1]: with rollout.disagreement: quantile it is a part of the "
+           "held-out rows",
+           r->max_disagreement);
+    demand(c, p->confidence <= 0 || cfg->model.members >= 2,
+           "policy.confidence (%g) needs at least 2 members to compare; " NAMED(model.members), p->confidence,
+           LL(cfg->model.members));
+    demand(c, p->target == RV_TARGET_EXPANSION || p->target_steps == 1,
+           NAMED(policy.target_steps) " must be 1: it belongs to policy.target: expansion", LL(p->target_steps));
+}
+
 /* what is decided from what is measured */
 static void check_pace(const rv_config *cfg, complaint *c)
 {
@@ -201,8 +220,9 @@ static void check_env(const rv_config *cfg, complaint *c)
            "model.known_reward must be false: the reward of %s is no function of what is observed", cfg->env.name);
     if (status != RV_OK)
         return;
+    const rv_lesson lesson = rv_sac_lesson(&cfg->policy);
     double bytes = (double)cfg->rollout.block * (double)cfg->rollout.length_end *
-                   (double)rv_row_of(spec->n_obs, spec->n_act).width * sizeof(float);
+                   (double)rv_row_for(rv_row_of(spec->n_obs, spec->n_act), &lesson).whole * sizeof(float);
     demand(c, bytes < INT_MAX,
            NAMED(rollout.block) " times " NAMED(rollout.length_end) " makes more than 2 GiB of rows in one block",
            LL(cfg->rollout.block), LL(cfg->rollout.length_end));
@@ -222,6 +242,7 @@ rv_status rv_config_check(const rv_config *config)
     check_schedule(config, &c);
     check_model(config, &c);
     check_rollout(config, &c);
+    check_trust(config, &c);
     check_blocks(config, &c);
     check_pace(config, &c);
     check_policy(config, &c);

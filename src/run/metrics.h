@@ -38,6 +38,18 @@
     X(RV_M_IMAGINE_TERMINATED, "imagine/terminated_share", "",       false, "part of the branches that terminated")      \
     X(RV_M_IMAGINE_STOPPED,   "imagine/stopped_share",    "",        false, "part of the branches stopped for disagreement")\
     X(RV_M_IMAGINE_LENGTH,    "imagine/length",           "steps",   false, "longest branch that the schedule allows")   \
+    X(RV_M_IMAGINE_DISAGREEMENT, "imagine/disagreement",  "",        false, "mean over the block's rows of the members' disagreement d, in predicted deviations")\
+    X(RV_M_IMAGINE_EPISTEMIC, "imagine/epistemic",        "",        false, "root mean square of the members' spread, by the outputs' real deviations (model/trust.h)")\
+    X(RV_M_IMAGINE_ALEATORIC, "imagine/aleatoric",        "",        false, "root of the mean predicted variance, by the same")\
+    X(RV_M_IMAGINE_WEIGHT,    "imagine/weight_mean",      "",        false, "mean weight of the block's rows in the critics' loss")\
+    X(RV_M_IMAGINE_STOPS_0,   "imagine/stops_0",          "branches", false, "branches of the block that disagreement stopped before their first row")\
+    X(RV_M_IMAGINE_STOPS_1,   "imagine/stops_1",          "branches", false, "after 1 row")                              \
+    X(RV_M_IMAGINE_STOPS_2,   "imagine/stops_2",          "branches", false, "after 2 rows")                             \
+    X(RV_M_IMAGINE_STOPS_4,   "imagine/stops_4",          "branches", false, "after 3 or 4 rows")                        \
+    X(RV_M_IMAGINE_STOPS_8,   "imagine/stops_8",          "branches", false, "after 5 to 8 rows")                        \
+    X(RV_M_IMAGINE_STOPS_16,  "imagine/stops_16",         "branches", false, "after 9 to 16 rows")                       \
+    X(RV_M_IMAGINE_STOPS_32,  "imagine/stops_32",         "branches", false, "after 17 to 32 rows")                      \
+    X(RV_M_IMAGINE_STOPS_MORE, "imagine/stops_more",      "branches", false, "after more than 32 rows")                  \
     X(RV_M_PACE_REASON,       "pace/fit_reason",          "",        false, "why the tick has a fit, a sum: 1 interval, 2 loss, 4 policy, 8 disagreement")\
     X(RV_M_PACE_LENGTH,       "pace/length",              "steps",   false, "length of branches that holds in the tick") \
     X(RV_M_PACE_REAL_SHARE,   "pace/real_share",          "",        false, "part of the minibatch that is to be real")  \

@@ -108,7 +108,7 @@ static rv_status gather_run(void *work)
     rv_rng rng = rv_rng_at(1, RV_STREAM_BATCH, 0, l->update++);
     for (int k = 0; k < l->shard->rows; k++)
         l->drawn[k] = l->buffer + (int64_t)rv_rng_below(&rng, BUFFER) * width;
-    rv_row_gather(l->shard->rows, width, l->drawn, l->batch);
+    rv_row_gather(l->shard->rows, width, l->drawn, width, l->batch);
     return RV_OK;
 }
 
@@ -231,11 +231,13 @@ static rv_status imagine_create(const bench *row, void **work)
 {
     rv_status status = RV_OK;
     rv_mlp net;
+    static const double per_output[1 + 17]; /* of HalfCheetah; what is reported is looked at by nobody */
+    const rv_lesson lesson = {.steps = 1};
     ensemble *e = NULL;
     RV_TRY(ensemble_create(row->args, BUFFER, &e));
     const rv_rollout_cfg *rollout = &e->cfg.rollout;
     RV_TRY_GOTO(publish(e, &net), fail);
-    RV_TRY_GOTO(rv_branch_create(rollout, MEMBERS, &e->shape, &net, e->spec, false, &e->branch), fail);
+    RV_TRY_GOTO(rv_branch_create(rollout, MEMBERS, &e->shape, &net, e->spec, false, &lesson, &e->branch), fail);
     RV_TRY_GOTO(RV_NEW(e->rows, rollout->branches * e->shape.row.width), fail);
     e->source = (rv_branch_source){.seed = 1,
                                    .length = 1,
@@ -245,7 +247,8 @@ static rv_status imagine_create(const bench *row, void **work)
                                    .members = e->published,
                                    .n_elites = (int)e->cfg.model.elites,
                                    .elites = e->elites,
-                                   .policy = e->policy};
+                                   .policy = e->policy,
+                                   .standard = {rv_branch_gate(rollout), per_output}};
     *work = e;
     return RV_OK;
 fail:
