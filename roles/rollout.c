@@ -271,6 +271,19 @@ static void rollout_state(void *role, int i, rv_unit_state *out)
     name_source(r->sources[i].tick, out->name);
 }
 
+/* what a checkpoint says was decided must fit the buffers of this run */
+static rv_status check_source(const rv_schedule *schedule, const char *name, const rv_tick *t)
+{
+    RV_CHECK(t->n_real >= 1 && t->n_real <= schedule->schedule->total_steps && t->length >= 1 &&
+                 t->length <= rv_schedule_longest(schedule),
+             RV_E_DATA, "%s of the checkpoint: branches of %d steps from %lld real rows are none of this run's", name,
+             t->length, (long long)t->n_real);
+    RV_CHECK(t->imagine_rows >= 2 && t->imagine_rows <= t->n_real, RV_E_DATA,
+             "%s of the checkpoint: a fit on %lld of %lld real rows is none of this run's, expected at least 2", name,
+             (long long)t->imagine_rows, (long long)t->n_real);
+    return RV_OK;
+}
+
 rv_status rv_rollout_again(void *role, rv_context *ctx, const rv_tick *tick, const rv_checkpoint *checkpoint)
 {
     char name[32];
@@ -286,10 +299,7 @@ rv_status rv_rollout_again(void *role, rv_context *ctx, const rv_tick *tick, con
         t.imagine_rows = board.fit_rows;
         t.length = (int)board.length;
     }
-    RV_CHECK(t.n_real >= 1 && t.n_real <= ctx->cfg->schedule.total_steps && t.length >= 1 &&
-                 t.length <= rv_schedule_longest(&ctx->schedule),
-             RV_E_DATA, "%s of the checkpoint: branches of %d steps from %lld real rows are none of this run's", name,
-             t.length, (long long)t.n_real);
+    RV_TRY(check_source(&ctx->schedule, name, &t));
     rv_edge_choose_elites(ctx);
     return imagine(role, ctx, &t, false);
 }

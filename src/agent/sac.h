@@ -13,9 +13,9 @@
  *   confidence  w = 1 / (1 + (d / confidence)^2), d the members' disagreement: a row of doubt pulls less (as in UWAC,
  *               Wu et al. 2021, and SUNRISE, Lee et al. 2021). Real rows have w = 1; mean divides by the rows.
  *   expansion   m = min(target_steps, rows left in the branch) imagined rewards before the bootstrap (MVE, Feinberg et
- *               al. 2018; Buckman et al. 2018, STEVE, weigh several m against one another), from (s_t, a_t) of the
- * branch: y = sum_{j<m} discount^j r_{t+j} + alpha sum_{1<=j<m} discount^j (-log pi(a_{t+j} | s_{t+j}))
- *                 + discount^m (1 - terminated) (min_i Q'_i(s_{t+m}, a') - alpha log pi(a' | s_{t+m}))
+ *               al. 2018; Buckman et al. 2018, STEVE, weigh several m against one another), at row t of the branch:
+ *               y = sum_{j<m} discount^j r_{t+j} + alpha sum_{1<=j<m} discount^j (-log pi(a_{t+j} | s_{t+j}))
+ *                   + discount^m (1 - terminated) (min_i Q'_i(s_{t+m}, a') - alpha log pi(a' | s_{t+m}))
  *               log pi(a_{t+j} | s_{t+j}) is that of the policy which made the branch, alpha and a' are today's.
  *               m = 1 is td. m = 0 would be y = V'(s_t), in which no reward is: nothing is learned from it.
  *   return      m: all rows left in the branch, and no bootstrap: what comes after the branch counts nothing, so that

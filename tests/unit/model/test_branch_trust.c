@@ -255,6 +255,41 @@ static void rows_of_several_steps(void)
     }
 }
 
+/* Member 1 predicts rewards that are not finite, but states like member 0's. A row of k steps is left out when one of
+ * its steps is by member 1; all others are what they are where its rewards are finite and large. */
+static void steps_that_are_not_finite_are_left_out(void)
+{
+    enum { BLOCK = 60, LENGTH = 5, STEPS = 3 };
+    const int elites[] = {0, 1};
+    const float bad[] = {NAN, INFINITY, -INFINITY};
+    bench b, finite;
+    const rv_rollout_cfg cfg = {.block = BLOCK, .branches = BLOCK};
+    const rv_lesson lesson = {.steps = STEPS, .discount = 0.9};
+    set_up_as(&b, "Pendulum-v1", LENGTH, 50, &cfg, &lesson, false);
+    set_up_as(&finite, "Pendulum-v1", LENGTH, 50, &cfg, &lesson, false);
+    for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
+        int64_t n = 0;
+        bench *both[] = {&b, &finite};
+        for (int i = 0; i < 2; i++) {
+            choose_elites(both[i], 2, elites);
+            make_constant(both[i], 0, (const float[]){1, 0.01F, 0.02F, 0.03F}, -10);
+            make_constant(both[i], 1, (const float[]){i == 0 ? bad[k] : 1e6F, 0.01F, 0.02F, 0.03F}, -10);
+            make_policy(both[i], 0.5, 0, 0);
+            RV_TEST_OK(rv_branch_run(both[i]->branch, &both[i]->source, (int)k, both[i]->rows, &both[i]->stats));
+        }
+        CU_ASSERT_EQUAL_FATAL(finite.stats.n_rows, BLOCK * LENGTH);
+        for (int64_t i = 0; i < finite.stats.n_rows; i++)
+            if (row(&finite, i)[b.row.reward] < 1e5F)
+                CU_ASSERT(n < b.stats.n_rows &&
+                          memcmp(row(&b, n++), row(&finite, i), (size_t)b.row.whole * sizeof(float)) == 0);
+        CU_ASSERT(n > BLOCK / 2 && n < BLOCK * LENGTH / 2);
+        CU_ASSERT_EQUAL(b.stats.n_rows, n);
+        CU_ASSERT_EQUAL(b.stats.n_lost, BLOCK * LENGTH - n);
+    }
+    tear_down(&b);
+    tear_down(&finite);
+}
+
 static void tails_allocate_nothing(void)
 {
     const int64_t blocks = rv_mem_blocks();
@@ -275,4 +310,6 @@ RV_TEST_EACH_SET("branch, trust", {"gate lets a part through", gate_lets_a_part_
                  {"stops are counted by length", stops_are_counted_by_length},
                  {"parts are reported", parts_are_reported},
                  {"weights follow disagreement", weights_follow_disagreement},
-                 {"rows of several steps", rows_of_several_steps}, {"tails allocate nothing", tails_allocate_nothing})
+                 {"rows of several steps", rows_of_several_steps},
+                 {"steps that are not finite are left out", steps_that_are_not_finite_are_left_out},
+                 {"tails allocate nothing", tails_allocate_nothing})

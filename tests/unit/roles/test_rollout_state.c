@@ -56,4 +56,33 @@ static void names(void)
         CU_ASSERT_FALSE(rv_rollout_is_source(others[i], &tick));
 }
 
-RV_TEST_MAIN("state of a rollout's source", {"every field", every_field}, {"names", names})
+/* rows beyond the buffer are never read, whatever a checkpoint says */
+static void sources_fit_the_run(void)
+{
+    const rv_schedule_cfg schedule = {.total_steps = 100, .epoch_steps = 10};
+    const rv_rollout_cfg branches = {
+        .length_start = 2, .length_end = 5, .length_to_epoch = 1, .length = RV_LENGTH_SCHEDULE};
+    const rv_schedule s = {.schedule = &schedule, .rollout = &branches};
+    const struct {
+        rv_tick tick;
+        const char *what; /* NULL: fits */
+    } cases[] = {
+        {{.n_real = 100, .imagine_rows = 100, .length = 5}, NULL},
+        {{.n_real = 2, .imagine_rows = 2, .length = 1}, NULL},
+        {{.n_real = 0, .imagine_rows = 0, .length = 1}, "source_7 of the checkpoint: branches of 1 steps from 0"},
+        {{.n_real = 101, .imagine_rows = 50, .length = 1}, "branches of 1 steps from 101 real rows"},
+        {{.n_real = 100, .imagine_rows = 50, .length = 0}, "branches of 0 steps"},
+        {{.n_real = 100, .imagine_rows = 50, .length = 6}, "branches of 6 steps"},
+        {{.n_real = 60, .imagine_rows = 61, .length = 1}, "source_7 of the checkpoint: a fit on 61 of 60 real rows"},
+        {{.n_real = 60, .imagine_rows = 1, .length = 1}, "a fit on 1 of 60 real rows"},
+        {{.n_real = 60, .imagine_rows = -1, .length = 1}, "a fit on -1 of 60 real rows"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (cases[i].what)
+            RV_TEST_FAILS(check_source(&s, "source_7", &cases[i].tick), RV_E_DATA, cases[i].what);
+        else
+            RV_TEST_OK(check_source(&s, "source_7", &cases[i].tick));
+}
+
+RV_TEST_MAIN("state of a rollout's source", {"every field", every_field}, {"names", names},
+             {"sources fit the run", sources_fit_the_run})
