@@ -40,7 +40,8 @@ struct rv_member {
     float *best;         /* (n_trained) the kept weights */
     double best_loss;    /* INFINITY before the first epoch */
     rv_member_skipped skipped;
-    int n_last; /* rows of the batch in x and y */
+    int64_t last; /* the last batch: where it begins in order, */
+    int n_last;   /* and its rows */
 
     /* scratch, for tape.max_rows rows */
     double *moments; /* (2, max(n_in, n_out)) */
@@ -301,6 +302,7 @@ rv_status rv_member_fit_epoch(rv_member *member, int64_t epoch, double *train_lo
         gather(m, n, m->order + from);
         double loss = rv_member_loss(&m->cfg, &m->shape, m->params, n, m->x, m->y, &m->tape, m->d_out, m->grad);
         rv_pulse_beat();
+        m->last = from;
         m->n_last = n;
         if (!is_good(m, loss)) {
             m->skipped.n_batches++;
@@ -368,8 +370,10 @@ rv_member_skipped rv_member_skips(const rv_member *member)
 rv_status rv_member_visit_batch(rv_member *member, rv_visit visit, void *user)
 {
     rv_member *m = member;
+    RV_CHECK(m->rows, RV_E_INTERNAL, "member %d: its batch was asked for outside a fit", m->member);
+    gather(m, m->n_last, m->order + m->last); /* the held-out part went through the same memory */
     RV_TRY(visit(user, "x", RV_F32, (int64_t)m->n_last * m->shape.n_in, m->x));
-    RV_TRY(visit(user, "y", RV_F32, (int64_t)m->n_last * m->shape.n_out, m->y));
+    RV_TRY(visit(user, "y", RV_F32, (int64_t)m->n_last * m->shape.n_y, m->y));
     return visit(user, "grad", RV_F32, m->shape.n_trained, m->grad);
 }
 

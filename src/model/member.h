@@ -119,7 +119,8 @@ typedef struct rv_member_skipped {
 } rv_member_skipped;
 rv_member_skipped rv_member_skips(const rv_member *member);
 
-/** The batch that the fit computed last, for people: shows x (n_in per row) normalised, y (n_y per row), grad. */
+/** The batch that the fit computed last, for people: shows x (n_in per row) normalised, y (n_y per row), grad.
+ * @return RV_OK; RV_E_INTERNAL outside a fit */
 rv_status rv_member_visit_batch(rv_member *member, rv_visit visit, void *user);
 
 /** Mini-batch gradient steps done since creation. */

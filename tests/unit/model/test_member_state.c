@@ -42,6 +42,7 @@ static void check_fields(int kind)
         FIELD_AS(best_loss, FIELD_SCRATCH),
         FIELD_AS(moments, FIELD_SCRATCH),
         FIELD_AS(squares, FIELD_SCRATCH),
+        FIELD_AS(last, FIELD_SCRATCH),
         FIELD_AS(n_last, FIELD_SCRATCH),
         FIELD_AS(x, FIELD_SCRATCH),
         FIELD_AS(y, FIELD_SCRATCH),
