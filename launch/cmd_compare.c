@@ -127,7 +127,7 @@ static rv_status compare(const compare_args *args, const rv_words *words)
 int rv_cmd_compare(int argc, char **argv)
 {
     compare_args args = {.reach = NAN};
-    compare_texts texts = {NULL};
+    compare_texts texts = {.step_price = NULL};
     rv_words words;
     const rv_option options[] = {{"--out", NULL, &args.out},
                                  {"--reach", NULL, &texts.reach},
