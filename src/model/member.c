@@ -42,6 +42,7 @@ struct rv_member {
     rv_member_skipped skipped;
     int64_t last; /* the last batch: where it begins in order, */
     int n_last;   /* and its rows */
+    int64_t n_wrong_ends;
 
     /* scratch, for tape.max_rows rows */
     double *moments; /* (2, max(n_in, n_out)) */
@@ -246,7 +247,7 @@ static void gather(rv_member *m, int n, const uint32_t *index)
 }
 
 /* Mean squared error of the current weights on the held-out part; INFINITY when it is not finite. Leaves the sums of
- * the outputs in squares. */
+ * the outputs in squares, and how many ends it gets wrong. */
 static double measure_holdout(rv_member *m)
 {
     const int n_out = m->shape.n_out;
@@ -254,6 +255,7 @@ static double measure_holdout(rv_member *m)
     const int n_y = m->shape.n_y;
     double sum = 0;
     memset(m->squares, 0, (size_t)n_out * sizeof *m->squares);
+    m->n_wrong_ends = 0;
     for (int64_t from = 0; from < m->n_holdout; from += EVAL_ROWS) {
         int n = m->n_holdout - from < EVAL_ROWS ? (int)(m->n_holdout - from) : EVAL_ROWS;
         gather(m, n, m->split + from);
@@ -265,6 +267,8 @@ static double measure_holdout(rv_member *m)
                 sum += error * error;
                 m->squares[j] += error * error;
             }
+        for (int64_t i = 0; i < n && m->shape.ends; i++)
+            m->n_wrong_ends += (mu[i * n_raw + n_raw - 1] > 0) != (m->y[i * n_y + n_out] > 0);
     }
     sum /= (double)m->n_holdout * n_out;
     return isfinite(sum) ? sum : (double)INFINITY;
@@ -375,6 +379,11 @@ rv_status rv_member_visit_batch(rv_member *member, rv_visit visit, void *user)
     RV_TRY(visit(user, "x", RV_F32, (int64_t)m->n_last * m->shape.n_in, m->x));
     RV_TRY(visit(user, "y", RV_F32, (int64_t)m->n_last * m->shape.n_y, m->y));
     return visit(user, "grad", RV_F32, m->shape.n_trained, m->grad);
+}
+
+double rv_member_termination_error(const rv_member *member)
+{
+    return (double)member->n_wrong_ends / (double)member->n_holdout;
 }
 
 int64_t rv_member_updates(const rv_member *member)

@@ -119,6 +119,10 @@ typedef struct rv_member_skipped {
 } rv_member_skipped;
 rv_member_skipped rv_member_skips(const rv_member *member);
 
+/** With learned_termination: part of the held-out rows that the kept weights of the fit last ended take to end an
+ * episode when they do not, or the other way round. */
+double rv_member_termination_error(const rv_member *member);
+
 /** The batch that the fit computed last, for people: shows x (n_in per row) normalised, y (n_y per row), grad.
  * @return RV_OK; RV_E_INTERNAL outside a fit */
 rv_status rv_member_visit_batch(rv_member *member, rv_visit visit, void *user);

@@ -30,6 +30,7 @@
     X(RV_M_TIME_ELAPSED,      "time/time_elapsed",        "s",       true,  "wall time since the run was started or resumed")\
     X(RV_M_MODEL_TRAIN_LOSS,  "model/train_loss",         "",        false, "training loss of a member, last epoch of its fit")\
     X(RV_M_MODEL_HOLDOUT_LOSS, "model/holdout_loss",      "",        false, "mean squared error on the held-out rows")\
+    X(RV_M_MODEL_TERMINATION, "model/termination_error",  "",        false, "part of the held-out rows whose end a member gets wrong, where it is learned")\
     X(RV_M_MODEL_EPOCHS,      "model/epochs",             "epochs",  false, "epochs of the fit")                         \
     X(RV_M_MODEL_IS_ELITE,    "model/is_elite",           "",        false, "1 for a member that rollouts use, else 0")  \
     X(RV_M_MODEL_ROWS,        "model/n_rows",             "rows",    false, "real rows of the fit, held-out ones included")              \

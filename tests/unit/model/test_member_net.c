@@ -427,6 +427,11 @@ static void test_held_out(void)
         for (int k = 1; k < N_OUT && is_learned; k++)
             CU_ASSERT(j.square[k] < 0.5); /* of 3 to 5 */
         CU_ASSERT(!s->ends || !is_learned || j.right > 0.95);
+        if (s->ends) {
+            const double wrong = 1 - j.right;
+            const double told = rv_member_termination_error(b.member);
+            RV_TEST_NEAR(1, &told, &wrong, 0, 1e-9);
+        }
         free_at(&j.published);
         clear_bench(&b);
     }

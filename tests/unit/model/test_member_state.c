@@ -44,6 +44,7 @@ static void check_fields(int kind)
         FIELD_AS(squares, FIELD_SCRATCH),
         FIELD_AS(last, FIELD_SCRATCH),
         FIELD_AS(n_last, FIELD_SCRATCH),
+        FIELD_AS(n_wrong_ends, FIELD_SCRATCH), /* reported when the fit ends */
         FIELD_AS(x, FIELD_SCRATCH),
         FIELD_AS(y, FIELD_SCRATCH),
         FIELD_AS(d_out, FIELD_SCRATCH),
