@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { MAX_OUTPUT = 1 << 26 };
@@ -43,7 +44,9 @@ static void put_curve(FILE *script, const rv_curve *curve, int i)
     fprintf(script, "$c%d << END\n", i);
     for (int64_t k = 0; k < curve->n; k++) {
         double band = curve->band && isfinite(curve->band[k]) ? curve->band[k] : 0;
-        fprintf(script, "%.17g %.17g %.17g %.17g\n", curve->x[k], curve->y[k], curve->y[k] - band, curve->y[k] + band);
+        double low = curve->low ? curve->low[k] : curve->y[k] - band;
+        double high = curve->high ? curve->high[k] : curve->y[k] + band;
+        fprintf(script, "%.17g %.17g %.17g %.17g\n", curve->x[k], curve->y[k], low, high);
     }
     fputs("END\n", script);
     if (curve->n_faint > 0) {
@@ -75,14 +78,15 @@ static void put_picture(FILE *script, const rv_chart *chart)
     fputs("set border 3 lc rgb '#888888'\n"
           "set tics nomirror out scale 0.5 textcolor rgb '#333333'\n"
           "set grid lc rgb '#e4e4e4' lt 1 lw 1\n"
-          "set key bmargin center horizontal noenhanced textcolor rgb '#333333' samplen 3 height 2\n"
           "set lmargin 11\n"
           "set rmargin 4\n",
           script);
+    fprintf(script, "set key %s center horizontal noenhanced textcolor rgb '#333333' samplen 3\n",
+            chart->is_bare ? "tmargin" : "bmargin height 2");
     int n_faint = 0;
     const char *comma = "plot ";
     for (int i = 0; i < chart->n_curves; i++)
-        if (chart->curves[i].band) {
+        if (chart->curves[i].band || chart->curves[i].low) {
             fprintf(script,
                     "%s$c%d using 1:3:4 with filledcurves fs transparent solid 0.15 noborder lc rgb '%s' notitle",
                     comma, i, colours[i % N_STYLES]);
@@ -101,6 +105,12 @@ static void put_picture(FILE *script, const rv_chart *chart)
         }
     for (int i = 0; i < chart->n_curves; i++) {
         const rv_curve *curve = &chart->curves[i];
+        if (curve->is_guide) {
+            fprintf(script, "%s$c%d using 1:2 with lines lw 1.5 dt 2 lc rgb '#888888' title ", comma, i);
+            put_quoted(script, curve->label);
+            comma = ", ";
+            continue;
+        }
         /* points show where the curve was measured, as long as they can be told apart */
         fprintf(script, "%s$c%d using 1:2 with %s lw 2.5 pt 7 ps 0.6 dt %d lc rgb '%s' title ", comma, i,
                 curve->n <= 60 ? "linespoints" : "lines", 1 + i / N_STYLES, colours[i % N_STYLES]);
@@ -142,12 +152,14 @@ static void put_script(FILE *script, const rv_chart *chart, rv_chart_format form
         fprintf(script, "set terminal pngcairo size %d,%d font 'sans,13' noenhanced background rgb 'white'\n", width,
                 height);
     else if (format == RV_CHART_SVG)
-        fprintf(script, "set terminal svg size %d,%d font 'sans,16' noenhanced background rgb 'white'\n", width,
-                height);
+        fprintf(script, "set terminal svg size %d,%d font 'sans,16' noenhanced%s\n", width, height,
+                chart->is_bare ? "" : " background rgb 'white'");
     else
         fprintf(script, "set terminal dumb size %d,%d %s noenhanced\n", width, height,
                 format == RV_CHART_COLOUR ? "ansi256" : "mono");
     fputs("set encoding utf8\n", script);
+    if (chart->is_log)
+        fputs("set logscale y\nset format y '%g'\n", script);
     put_label(script, "title", chart->title);
     put_label(script, "xlabel", chart->x_label);
     put_label(script, "ylabel", chart->y_label);
@@ -207,6 +219,88 @@ done:
     return status;
 }
 
+void rv_chart_scale_x(rv_chart *chart, rv_axis axis)
+{
+    enum { UNITS = 3 };
+    static const struct {
+        double from, unit;
+        const char *label;
+    } units[RV_N_AXES][UNITS] = {
+        [RV_AXIS_STEPS] = {{5e6, 1e6, "environment steps (millions)"},
+                           {5e3, 1e3, "environment steps (thousands)"},
+                           {0, 1, "environment steps"}},
+        [RV_AXIS_WALL] = {{3 * 3600, 3600, "wall time (hours)"},
+                          {180, 60, "wall time (minutes)"},
+                          {0, 1, "wall time (s)"}},
+        [RV_AXIS_CORE] = {{3 * 3600, 3600, "core-hours"}, {180, 60, "core-minutes"}, {0, 1, "core-seconds"}},
+    };
+    double last = 0;
+    for (int i = 0; i < chart->n_curves; i++)
+        last = fmax(last, chart->curves[i].x[chart->curves[i].n - 1]);
+    int k = 0;
+    while (k < UNITS - 1 && last < units[axis][k].from)
+        k++;
+    snprintf(chart->x_label, RV_CHART_LABEL, "%s", units[axis][k].label);
+    for (int i = 0; i < chart->n_curves; i++) {
+        for (int64_t j = 0; j < chart->curves[i].n; j++)
+            chart->curves[i].x[j] /= units[axis][k].unit;
+        for (int64_t j = 0; j < chart->curves[i].n_faint; j++)
+            chart->curves[i].faint_x[j] /= units[axis][k].unit;
+    }
+}
+
+/* ---- on the terminal ---- */
+
+static int terminal_width(void)
+{
+    struct winsize size = {0};
+    const char *columns = getenv("COLUMNS");
+    long width = 80;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        width = size.ws_col;
+    else if (columns)
+        width = strtol(columns, NULL, 10);
+    return width < 40 ? 40 : width > 160 ? 160 : (int)width;
+}
+
+/* Length of a line without the blanks and colour switches behind its last visible character. */
+static size_t visible_length(const char *line, size_t n)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (line[i] == '\033')
+            while (i < n && line[i] != 'm')
+                i++;
+        else if (line[i] != ' ' && line[i] != '\f')
+            length = i + 1;
+    }
+    return length;
+}
+
+/* gnuplot sets a page: a form feed before it, blanks behind its lines, empty lines around it. */
+static void print_page(const char *page, bool has_colour)
+{
+    while (*page) {
+        size_t n = strcspn(page, "\n");
+        size_t shown = visible_length(page, n);
+        if (shown > 0)
+            printf("%.*s\n", (int)shown - (*page == '\f'), page + (*page == '\f'));
+        page += n + (page[n] == '\n');
+    }
+    fputs(has_colour ? "\033[0m\n" : "\n", stdout);
+}
+
+rv_status rv_chart_print(const rv_chart *chart)
+{
+    char *page = NULL;
+    size_t n = 0;
+    bool has_colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+    RV_TRY(rv_chart_draw(chart, has_colour ? RV_CHART_COLOUR : RV_CHART_TEXT, terminal_width(), 24, &page, &n));
+    print_page(page, has_colour);
+    rv_mem_free(&page);
+    return RV_OK;
+}
+
 void rv_chart_clear(rv_chart *chart)
 {
     for (int i = 0; i < chart->n_curves; i++) {
@@ -214,6 +308,8 @@ void rv_chart_clear(rv_chart *chart)
         rv_mem_free(&curve->x);
         rv_mem_free(&curve->y);
         rv_mem_free(&curve->band);
+        rv_mem_free(&curve->low);
+        rv_mem_free(&curve->high);
         rv_mem_free(&curve->faint_x);
         rv_mem_free(&curve->faint_y);
     }

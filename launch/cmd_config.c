@@ -23,7 +23,7 @@ static const char usage[] =
     "\n"
     "examples:\n"
     "  reverie config show > mine.yaml                            # a file with every setting to start from\n"
-    "  reverie config show configs/hopper.yaml policy.batch=512   # what a run would use\n"
+    "  reverie config show configs/mbpo/hopper.yaml policy.batch=512   # what a run would use\n"
     "  reverie config check mine.yaml schedule.total_steps=20000\n"
     "  reverie config explain rollout.length_end\n";
 

@@ -1,7 +1,6 @@
 /* cmd_journal.c - `reverie journal`: what the journal of a run holds, and its rows for other programs. */
 #include "base/json.h"
-#include "base/memory.h"
-#include "data/journal_reader.h"
+#include "data/journal_table.h"
 #include "launch/commands.h"
 #include "launch/options.h"
 #include "run/checkpoint.h"
@@ -30,75 +29,6 @@ static const char help[] =
     "  reverie journal runs/hopper-1 --export rows.safetensors\n"
     "  python3 -c 'from safetensors.numpy import load_file as f; print(f(\"rows.safetensors\")[\"reward\"].mean())'\n";
 
-/* ---- rows as columns ---- */
-
-typedef struct row_labels {
-    int64_t env, episode;
-    unsigned char terminated, truncated;
-} row_labels;
-
-/* all rows, by step, then environment */
-typedef struct table {
-    const rv_journal_info *info; /* of a reading before this one, which counted them */
-    int64_t least;               /* steps that all environments have */
-    int64_t n_taken;
-    float *rows;        /* (n_rows, row.width) */
-    row_labels *labels; /* (n_rows) */
-} table;
-
-/* rows before that one */
-static int64_t place_of(const table *t, int64_t step, int64_t env)
-{
-    const rv_journal_info *info = t->info;
-    int64_t n = 0;
-    if (step < t->least)
-        return step * info->shape.n_envs + env;
-    for (int64_t e = 0; e < info->shape.n_envs; e++) {
-        n += info->rows[e] < step ? info->rows[e] : step;
-        n += e < env && info->rows[e] > step;
-    }
-    return n;
-}
-
-static rv_status take(void *user, const rv_journal_record *r)
-{
-    table *t = user;
-    if ((int64_t)r->step >= t->info->rows[r->env]) /* it has come since they were counted */
-        return RV_OK;
-    int64_t at = place_of(t, (int64_t)r->step, r->env);
-    int64_t width = t->info->row.width;
-    memcpy(t->rows + at * width, r->row, (size_t)width * sizeof(float));
-    t->labels[at] =
-        (row_labels){r->env, r->episode, (r->flags & RV_ROW_TERMINATED) != 0, (r->flags & RV_ROW_TRUNCATED) != 0};
-    t->n_taken++;
-    return RV_OK;
-}
-
-static void clear_table(table *t)
-{
-    rv_mem_free(&t->rows);
-    rv_mem_free(&t->labels);
-}
-
-static rv_status load_table(const char *run, const rv_journal_info *info, table *out)
-{
-    rv_status status = RV_OK;
-    rv_journal_info again;
-    table t = {.info = info, .least = INT64_MAX};
-    for (int e = 0; e < info->shape.n_envs; e++)
-        t.least = info->rows[e] < t.least ? info->rows[e] : t.least;
-    RV_TRY_GOTO(RV_NEW(t.rows, info->n_rows * info->row.width), fail);
-    RV_TRY_GOTO(RV_NEW(t.labels, info->n_rows), fail);
-    RV_TRY_GOTO(rv_journal_read(run, &info->shape, take, &t, &again), fail);
-    rv_journal_info_clear(&again);
-    RV_CHECK_GOTO(t.n_taken == info->n_rows, RV_E_DATA, fail, "%s: rows have gone while they were read", run);
-    *out = t;
-    return RV_OK;
-fail:
-    clear_table(&t);
-    return status;
-}
-
 /* ---- the file ---- */
 
 /* one array of the file: floats of each row, or one of its labels */
@@ -107,23 +37,23 @@ typedef struct column {
     size_t size;       /* bytes of an element */
     int n;             /* elements of a row; 0: one, in one dimension */
     const float *from; /* of the first row; NULL: a label */
-    size_t label;      /* its place in row_labels */
+    size_t label;      /* its place in rv_journal_label */
 } column;
 
 enum { N_COLUMNS = 8, HEADER = 2048 };
 
-static void list_columns(const table *t, column out[N_COLUMNS])
+static void list_columns(const rv_journal_table *t, column out[N_COLUMNS])
 {
-    const rv_row *r = &t->info->row;
+    const rv_row *r = &t->row;
     const column columns[N_COLUMNS] = {
         {"obs", "F32", 4, r->n_obs, t->rows, 0},
         {"act", "F32", 4, r->n_act, t->rows + r->act, 0},
         {"next_obs", "F32", 4, r->n_obs, t->rows + r->next_obs, 0},
         {"reward", "F32", 4, 0, t->rows + r->reward, 0},
-        {"env", "I64", 8, 0, NULL, offsetof(row_labels, env)},
-        {"episode", "I64", 8, 0, NULL, offsetof(row_labels, episode)},
-        {"terminated", "BOOL", 1, 0, NULL, offsetof(row_labels, terminated)},
-        {"truncated", "BOOL", 1, 0, NULL, offsetof(row_labels, truncated)},
+        {"env", "I64", 8, 0, NULL, offsetof(rv_journal_label, env)},
+        {"episode", "I64", 8, 0, NULL, offsetof(rv_journal_label, episode)},
+        {"terminated", "BOOL", 1, 0, NULL, offsetof(rv_journal_label, terminated)},
+        {"truncated", "BOOL", 1, 0, NULL, offsetof(rv_journal_label, truncated)},
     };
     memcpy(out, columns, sizeof columns);
 }
@@ -134,9 +64,9 @@ static size_t row_bytes(const column *c)
 }
 
 /* the length of the header and the header, padded so that the arrays begin at a multiple of 8 */
-static size_t print_header(const table *t, const column columns[N_COLUMNS], char out[HEADER])
+static size_t print_header(const rv_journal_table *t, const column columns[N_COLUMNS], char out[HEADER])
 {
-    int64_t n_rows = t->info->n_rows;
+    int64_t n_rows = t->n_rows;
     int64_t begin = 0;
     size_t n = 8;
     n += (size_t)snprintf(out + n, HEADER - n, "{\"__metadata__\":{\"format\":\"reverie journal\",\"version\":\"1\"}");
@@ -159,7 +89,7 @@ static size_t print_header(const table *t, const column columns[N_COLUMNS], char
     return n;
 }
 
-static bool write_columns(FILE *file, const table *t)
+static bool write_columns(FILE *file, const rv_journal_table *t)
 {
     column columns[N_COLUMNS];
     char header[HEADER];
@@ -167,16 +97,16 @@ static bool write_columns(FILE *file, const table *t)
     size_t n = print_header(t, columns, header);
     bool ok = fwrite(header, 1, n, file) == n;
     for (const column *c = columns; c < columns + N_COLUMNS; c++)
-        for (int64_t i = 0; ok && i < t->info->n_rows; i++) {
+        for (int64_t i = 0; ok && i < t->n_rows; i++) {
             const char *from =
-                c->from ? (const char *)(c->from + i * t->info->row.width) : (const char *)&t->labels[i] + c->label;
+                c->from ? (const char *)(c->from + i * t->row.width) : (const char *)&t->labels[i] + c->label;
             ok = fwrite(from, 1, row_bytes(c), file) == row_bytes(c);
         }
     return ok;
 }
 
 /* under another name until it is whole */
-static rv_status write_file(const char *path, const table *t)
+static rv_status write_file(const char *path, const rv_journal_table *t)
 {
     char temporary[RV_PATH + 16];
     snprintf(temporary, sizeof temporary, "%s.%d.tmp", path, (int)getpid());
@@ -200,13 +130,13 @@ static rv_status write_file(const char *path, const table *t)
 
 static rv_status export_rows(const char *run, const rv_journal_info *info, const char *path)
 {
-    table t;
+    rv_journal_table t;
     RV_CHECK(strlen(path) < RV_PATH, RV_E_USAGE, "journal: the name of the file is longer than %d characters",
              RV_PATH - 1);
     RV_CHECK(info->n_rows > 0, RV_E_NOINPUT, "%s has no real rows yet", run);
-    RV_TRY(load_table(run, info, &t));
+    RV_TRY(rv_journal_table_load(run, info, &t));
     rv_status status = write_file(path, &t);
-    clear_table(&t);
+    rv_journal_table_clear(&t);
     return status;
 }
 

@@ -19,8 +19,8 @@ static const char help[] =
     "\n"
     "examples:\n"
     "  reverie layout configs/pendulum.yaml -n 4\n"
-    "  reverie layout configs/hopper.yaml -n 12 layout.model_ranks=7 --json\n"
-    "  reverie layout --measure configs/half_cheetah.yaml -n 4\n";
+    "  reverie layout configs/mbpo/hopper.yaml -n 12 layout.model_ranks=7 --json\n"
+    "  reverie layout --measure configs/mbpo/half_cheetah.yaml -n 4\n";
 
 static int show_layout(const rv_config *cfg, int n_ranks, bool json)
 {

@@ -6,13 +6,10 @@
 #include "launch/options.h"
 #include "run/progress_csv.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 static const char usage[] =
     "usage: reverie plot RUN... [options]\n"
@@ -162,32 +159,6 @@ static void tell_apart(const plot_args *args, rv_chart *chart)
             }
 }
 
-/* Divide x by a round unit so that its numbers stay short; names the axis. */
-static void scale_x(const plot_args *args, rv_chart *chart)
-{
-    static const struct {
-        double from, unit;
-        const char *label;
-    } step_units[] = {{5e6, 1e6, "environment steps (millions)"},
-                      {5e3, 1e3, "environment steps (thousands)"},
-                      {0, 1, "environment steps"}},
-      wall_units[] = {{3 * 3600, 3600, "wall time (hours)"}, {180, 60, "wall time (minutes)"}, {0, 1, "wall time (s)"}};
-    double last = 0;
-    for (int i = 0; i < chart->n_curves; i++)
-        last = fmax(last, chart->curves[i].x[chart->curves[i].n - 1]);
-    int k = 0;
-    while (k < 2 && last < (args->want_wall ? wall_units : step_units)[k].from)
-        k++;
-    double unit = (args->want_wall ? wall_units : step_units)[k].unit;
-    snprintf(chart->x_label, RV_CHART_LABEL, "%s", (args->want_wall ? wall_units : step_units)[k].label);
-    for (int i = 0; i < chart->n_curves; i++) {
-        for (int64_t j = 0; j < chart->curves[i].n; j++)
-            chart->curves[i].x[j] /= unit;
-        for (int64_t j = 0; j < chart->curves[i].n_faint; j++)
-            chart->curves[i].faint_x[j] /= unit;
-    }
-}
-
 static rv_status fill_chart(const plot_args *args, rv_chart *chart)
 {
     RV_TRY(RV_NEW(chart->curves, args->n_runs));
@@ -195,7 +166,7 @@ static rv_status fill_chart(const plot_args *args, rv_chart *chart)
     for (int i = 0; i < args->n_runs; i++)
         RV_TRY(load_curve(args, args->runs[i], &chart->curves[i]));
     tell_apart(args, chart);
-    scale_x(args, chart);
+    rv_chart_scale_x(chart, args->want_wall ? RV_AXIS_WALL : RV_AXIS_STEPS);
     snprintf(chart->faint_label, RV_CHART_LABEL, "training episodes");
     if (args->metric) {
         snprintf(chart->title, RV_CHART_LABEL, "%s", args->n_runs == 1 ? chart->curves[0].label : args->metric);
@@ -230,63 +201,13 @@ static rv_status draw_picture(const plot_args *args, const rv_chart *chart)
     return RV_OK;
 }
 
-static int terminal_width(void)
-{
-    struct winsize size = {0};
-    const char *columns = getenv("COLUMNS");
-    long width = 80;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-        width = size.ws_col;
-    else if (columns)
-        width = strtol(columns, NULL, 10);
-    return width < 40 ? 40 : width > 160 ? 160 : (int)width;
-}
-
-/* Length of a line without the blanks and colour switches behind its last visible character. */
-static size_t visible_length(const char *line, size_t n)
-{
-    size_t length = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (line[i] == '\033')
-            while (i < n && line[i] != 'm')
-                i++;
-        else if (line[i] != ' ' && line[i] != '\f')
-            length = i + 1;
-    }
-    return length;
-}
-
-/* gnuplot sets a page: a form feed before it, blanks behind its lines, empty lines around it. */
-static void print_page(const char *page, bool has_colour)
-{
-    while (*page) {
-        size_t n = strcspn(page, "\n");
-        size_t shown = visible_length(page, n);
-        if (shown > 0)
-            printf("%.*s\n", (int)shown - (*page == '\f'), page + (*page == '\f'));
-        page += n + (page[n] == '\n');
-    }
-    fputs(has_colour ? "\033[0m\n" : "\n", stdout);
-}
-
-static rv_status draw_terminal(const rv_chart *chart)
-{
-    char *page = NULL;
-    size_t n = 0;
-    bool has_colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
-    RV_TRY(rv_chart_draw(chart, has_colour ? RV_CHART_COLOUR : RV_CHART_TEXT, terminal_width(), 24, &page, &n));
-    print_page(page, has_colour);
-    rv_mem_free(&page);
-    return RV_OK;
-}
-
 static rv_status plot(const plot_args *args)
 {
     rv_chart chart = {0};
     rv_status status = RV_OK;
     RV_TRY_GOTO(fill_chart(args, &chart), done);
     if (!args->is_picture_only)
-        RV_TRY_GOTO(draw_terminal(&chart), done);
+        RV_TRY_GOTO(rv_chart_print(&chart), done);
     RV_TRY_GOTO(draw_picture(args, &chart), done);
     RV_TRY_GOTO(rv_cmd_flush(), done);
 done:

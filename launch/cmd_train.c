@@ -38,11 +38,11 @@ static const char help[] =
     "\n"
     "examples:\n"
     "  reverie train configs/pendulum.yaml\n"
-    "  reverie train configs/hopper.yaml seed=2 policy.shards=4 -n 12 --run-dir runs/hopper-two\n"
+    "  reverie train configs/mbpo/hopper.yaml seed=2 policy.shards=4 -n 12 --run-dir runs/hopper-two\n"
     "  reverie train --resume runs/hopper-two schedule.total_steps=200000\n"
     "  touch runs/hopper-two/stop\n"
     "  mpirun -n 8 --oversubscribe reverie train configs/pendulum.yaml\n"
-    "  sbatch -n 16 slurm/train.sbatch configs/hopper.yaml\n";
+    "  sbatch -n 16 slurm/train.sbatch configs/mbpo/hopper.yaml\n";
 
 /* the words of the command line */
 typedef struct arguments {

@@ -7,6 +7,8 @@
 int rv_cmd_train(int argc, char **argv);
 int rv_cmd_eval(int argc, char **argv);
 int rv_cmd_plot(int argc, char **argv);
+int rv_cmd_compare(int argc, char **argv);
+int rv_cmd_diagnose(int argc, char **argv);
 int rv_cmd_render(int argc, char **argv);
 int rv_cmd_watch(int argc, char **argv);
 int rv_cmd_config(int argc, char **argv);

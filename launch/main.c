@@ -13,6 +13,8 @@ static const struct {
     {"train", "train an agent, or go on with a run", rv_cmd_train},
     {"eval", "measure the policy of a run", rv_cmd_eval},
     {"plot", "draw the learning curves of runs", rv_cmd_plot},
+    {"compare", "compare groups of runs: return against steps, time and price", rv_cmd_compare},
+    {"diagnose", "say how a run went, what is wrong with it and what to change", rv_cmd_diagnose},
     {"render", "show episodes as a film or picture, and what the model imagines", rv_cmd_render},
     {"watch", "follow the live metrics of a run", rv_cmd_watch},
     {"config", "show, check and explain settings", rv_cmd_config},
@@ -36,7 +38,7 @@ static void usage(FILE *out)
             fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
     fprintf(out, "\nexamples:\n"
                  "  reverie train configs/pendulum.yaml\n"
-                 "  reverie train configs/hopper.yaml seed=3 schedule.total_steps=20000 -n 8\n"
+                 "  reverie train configs/mbpo/hopper.yaml seed=3 schedule.total_steps=20000 -n 8\n"
                  "  reverie plot runs/pendulum-1\n"
                  "  reverie config explain policy.tau\n"
                  "\nreverie COMMAND --help says more. Exit codes:\n");

@@ -58,8 +58,11 @@ rv_status rv_trial_config(const rv_config *cfg, rv_config *out)
     t.schedule.tick_steps = t.schedule.retrain_every = t.schedule.epoch_steps = steps;
     t.schedule.warmup_steps = round_up(rows > to_hold_out ? rows : to_hold_out, steps);
     t.schedule.total_steps = t.schedule.warmup_steps + TICKS * steps;
+    t.schedule.retrain_loss_rise = t.schedule.retrain_policy_kl = t.schedule.retrain_disagreement = 0;
     t.schedule.updates_per_step = cfg->schedule.updates_per_step > 0;
     t.model.max_epochs = epochs;
+    t.rollout.length = RV_LENGTH_SCHEDULE;
+    t.rollout.card = 0;
     t.rollout.length_start = t.rollout.length_end = length;
     t.rollout.retain_epochs = 1;
     t.rollout.block = clamp((double)imagined / (double)shards, 1, cfg->rollout.block);

@@ -443,10 +443,11 @@ static rv_status actor_work(void *role, rv_context *ctx, const rv_tick *tick)
     return rv_journal_commit(ctx->journal); /* nobody reads the rows before this returns */
 }
 
-static const void *actor_offer(void *role, int unit, size_t *n_bytes)
+static const void *actor_offer(void *role, rv_product product, int unit, size_t *n_bytes)
 {
     actor *a = role;
     int i = 0;
+    (void)product;
     while (a->units[i].number != unit)
         i++;
     *n_bytes = (size_t)(a->units[i].n_rows * a->row.width) * sizeof(float);

@@ -60,14 +60,15 @@ static rv_status create_board(rv_context *ctx)
         RV_TRY(RV_NEW(b->policy, ctx->actor_net.n_params));
     if (imagines)
         RV_TRY(RV_NEW(b->members, cfg->model.members * ctx->member_shape.n_published));
+    if (l->owner[RV_ROLLOUT][0] == me && rv_schedule_card(&ctx->schedule) > 0)
+        RV_TRY(RV_NEW(b->critics, 2 * ctx->critic_net.n_params));
     RV_TRY(RV_NEW(b->imagined, l->n_units[RV_POLICY]));
     for (int s = 0; s < l->n_units[RV_POLICY]; s++) {
         if (l->owner[RV_POLICY][s] != me)
             continue;
         int blocks = (l->n_units[RV_ROLLOUT] - s + l->n_units[RV_POLICY] - 1) / l->n_units[RV_POLICY];
-        int64_t rows =
-            (int64_t)blocks * cfg->rollout.block * rv_schedule_length(&ctx->schedule, cfg->schedule.total_steps);
-        RV_TRY(rv_imagined_create(ctx->row.width, rv_schedule_generations(&ctx->schedule),
+        int64_t rows = (int64_t)blocks * cfg->rollout.block * rv_schedule_longest(&ctx->schedule);
+        RV_TRY(rv_imagined_create(ctx->row.whole, rv_schedule_generations(&ctx->schedule),
                                   rv_schedule_imagines(&ctx->schedule) ? rows : 0, &b->imagined[s]));
     }
     return RV_OK;
@@ -88,10 +89,14 @@ rv_status rv_context_create(const rv_config *cfg, const rv_layout *layout, rv_wo
     ctx->schedule = (rv_schedule){&cfg->schedule, &cfg->rollout, &cfg->policy, cfg->eval.every_steps};
     snprintf(ctx->run_dir, sizeof ctx->run_dir, "%s", run_dir);
     RV_TRY_GOTO(rv_env_find(cfg->env.name, &ctx->spec), fail);
-    ctx->row = rv_row_of(ctx->spec->n_obs, ctx->spec->n_act);
+    ctx->lesson = rv_sac_lesson(&cfg->policy);
+    ctx->row = rv_row_for(rv_row_of(ctx->spec->n_obs, ctx->spec->n_act), &ctx->lesson);
     RV_TRY_GOTO(rv_member_shape_init(&cfg->model, ctx->row.n_obs, ctx->row.n_act, &ctx->member_shape), fail);
     RV_TRY_GOTO(rv_policy_net_init(ctx->row.n_obs, ctx->row.n_act, (int)cfg->policy.hidden_layers,
                                    (int)cfg->policy.hidden, &ctx->actor_net),
+                fail);
+    RV_TRY_GOTO(rv_mlp_init(ctx->row.n_obs + ctx->row.n_act, (int)cfg->policy.hidden_layers, (int)cfg->policy.hidden, 1,
+                            RV_RELU, &ctx->critic_net),
                 fail);
     RV_TRY_GOTO(rv_shared_create(world, &ctx->shared), fail);
     RV_TRY_GOTO(rv_exchange_create(world, ctx->shared, rv_edge_posts(layout, world), 0, &ctx->exchange), fail);
@@ -115,6 +120,7 @@ void rv_context_destroy(rv_context **context)
     rv_mem_free(&ctx->board.incoming);
     rv_mem_free(&ctx->board.policy);
     rv_mem_free(&ctx->board.members);
+    rv_mem_free(&ctx->board.critics);
     for (int s = 0; ctx->board.imagined && s < ctx->layout->n_units[RV_POLICY]; s++)
         rv_imagined_destroy(&ctx->board.imagined[s]);
     rv_mem_free(&ctx->board.imagined);

@@ -23,11 +23,13 @@ rv_status rv_workload_of(const rv_config *cfg, rv_workload *out)
     double rows = (double)rv_workload_rows(cfg);
     double patient = 5 * ((double)cfg->model.patience + 1);
     double epochs = patient < (double)cfg->model.max_epochs ? patient : (double)cfg->model.max_epochs;
-    double fits = rv_schedule_imagines(&schedule) ? (double)s->tick_steps / (double)s->retrain_every : 0;
+    double fits = rv_schedule_imagines(&schedule) ? (double)s->tick_steps / (double)rv_schedule_interval(&schedule) : 0;
+    double length = cfg->rollout.length == RV_LENGTH_AUTO ? rv_schedule_longest(&schedule)
+                                                          : rv_schedule_length(&schedule, (int64_t)rows);
     *out = (rv_workload){
         .items = {[RV_ACTOR] = (double)s->tick_steps / (double)cfg->env.count,
                   [RV_MODEL] = rows * epochs,
-                  [RV_ROLLOUT] = (double)(cfg->rollout.block * rv_schedule_length(&schedule, (int64_t)rows)),
+                  [RV_ROLLOUT] = (double)cfg->rollout.block * length,
                   [RV_POLICY] = (double)(s->tick_steps * s->updates_per_step),
                   [RV_EVALUATOR] = spec->time_limit ? spec->time_limit : 1000},
         .due = {[RV_ACTOR] = 1,
@@ -52,7 +54,8 @@ rv_status rv_cost_estimate(const rv_config *cfg, double item_cost[RV_N_ROLES])
     double actor_params = (double)actor.n_params;
     double member_params = (double)member.mlp.n_params;
     double env_step = strcmp(spec->family, "mujoco") == 0 ? 5e-3 : 1e-5;
-    double n_predicting = cfg->rollout.max_disagreement > 0 ? (double)cfg->model.members : 1;
+    const rv_lesson lesson = rv_sac_lesson(p);
+    double n_predicting = rv_branch_asks_all(&cfg->rollout, &lesson) ? (double)cfg->model.members : 1;
     item_cost[RV_ACTOR] = env_step + 2e-8 * actor_params; /* a product of one row has a tenth of the speed */
     item_cost[RV_MODEL] = 6e-9 * member_params;
     item_cost[RV_ROLLOUT] = 2e-9 * (n_predicting * member_params + actor_params);

@@ -21,7 +21,8 @@ typedef struct rv_workload {
     double due[RV_N_ROLES];   /* part of the ticks in which it does */
 } rv_workload;
 
-/** Work in the middle of the run, where a fit reads half of all real rows. How many epochs a fit takes shows only in
+/** Where fits come as the run goes, one per schedule.retrain_gap is assumed, and branches as long as they may get.
+ * Work in the middle of the run, where a fit reads half of all real rows. How many epochs a fit takes shows only in
  * the run: 5 (patience + 1) are assumed, or max_epochs if that is less.
  * @return RV_OK; RV_E_CONFIG when there is no such task */
 rv_status rv_workload_of(const rv_config *cfg, rv_workload *out);

@@ -16,7 +16,9 @@ static const struct {
     [RV_REAL] = {RV_ACTOR, &rv_role_actor},
     [RV_MEMBERS] = {RV_MODEL, &rv_role_model},
     [RV_BRANCHES] = {RV_ROLLOUT, &rv_role_rollout},
+    [RV_SIGNALS] = {RV_ROLLOUT, &rv_role_rollout},
     [RV_POLICY_WEIGHTS] = {RV_POLICY, &rv_role_policy},
+    [RV_CRITICS] = {RV_POLICY, &rv_role_policy},
 };
 
 static int count_own(const rv_layout *layout, rv_role_id role, int rank)
@@ -29,7 +31,7 @@ static int count_own(const rv_layout *layout, rv_role_id role, int rank)
 
 int rv_edge_posts(const rv_layout *layout, const rv_world *world)
 {
-    int n = layout->n_ranks; /* the learner */
+    int n = 2 * layout->n_ranks + 1; /* the learner, signals, critics */
     n += count_own(layout, RV_ACTOR, world->rank) * world->n_nodes;
     n += count_own(layout, RV_MODEL, world->rank) * layout->n_ranks;
     n += count_own(layout, RV_ROLLOUT, world->rank);
@@ -49,7 +51,7 @@ int rv_edge_most_units(const rv_layout *layout)
     return n;
 }
 
-bool rv_edge_due(rv_product product, const rv_tick *tick)
+bool rv_edge_due(const rv_context *ctx, rv_product product, const rv_tick *tick)
 {
     switch (product) {
     case RV_REAL:
@@ -58,15 +60,25 @@ bool rv_edge_due(rv_product product, const rv_tick *tick)
         return tick->fit;
     case RV_BRANCHES:
         return tick->imagine;
+    case RV_SIGNALS:
+        return tick->probe;
+    case RV_CRITICS:
+        return tick->n_updates > 0 && rv_schedule_card(&ctx->schedule) > 0;
     default:
         return tick->n_updates > 0;
     }
 }
 
-/* units that make a product: the learner is one, whatever the number of shards */
+/* is it made by the unit 0 alone? the learner is one, whatever the number of shards */
+static bool is_single(rv_product product)
+{
+    return product == RV_POLICY_WEIGHTS || product == RV_CRITICS || product == RV_SIGNALS;
+}
+
+/* units that make a product */
 static int makers(const rv_context *ctx, rv_product product)
 {
-    return product == RV_POLICY_WEIGHTS ? 1 : ctx->layout->n_units[products[product].maker];
+    return is_single(product) ? 1 : ctx->layout->n_units[products[product].maker];
 }
 
 static bool is_reader(const rv_context *ctx, rv_product product, int unit, int rank)
@@ -79,6 +91,10 @@ static bool is_reader(const rv_context *ctx, rv_product product, int unit, int r
         return rv_layout_hosts(l, RV_ROLLOUT, rank);
     case RV_BRANCHES:
         return l->owner[RV_POLICY][unit % l->n_units[RV_POLICY]] == rank;
+    case RV_SIGNALS:
+        return true;
+    case RV_CRITICS:
+        return l->owner[RV_ROLLOUT][0] == rank;
     default:
         return rv_layout_hosts(l, RV_ACTOR, rank) || rv_layout_hosts(l, RV_ROLLOUT, rank) ||
                rv_layout_hosts(l, RV_EVALUATOR, rank);
@@ -93,7 +109,7 @@ rv_status rv_edge_post(rv_context *ctx, rv_product product, void *role)
         if (owner[u] != ctx->world->rank)
             continue;
         size_t n_bytes = 0;
-        const void *bytes = products[product].role->offer(role, u, &n_bytes);
+        const void *bytes = products[product].role->offer(role, product, u, &n_bytes);
         for (int rank = 0; rank < ctx->world->size; rank++)
             if (is_reader(ctx, product, u, rank))
                 RV_TRY(rv_exchange_send(ctx->exchange, rank, (int)product, u, bytes, n_bytes));
@@ -121,7 +137,7 @@ static rv_status take_real(rv_context *ctx, int env, int from, const rv_tick *ti
 static rv_status take_branches(rv_context *ctx, int block, int from)
 {
     rv_imagined *imagined = ctx->board.imagined[block % ctx->layout->n_units[RV_POLICY]];
-    size_t row_bytes = (size_t)ctx->row.width * sizeof(float);
+    size_t row_bytes = (size_t)ctx->row.whole * sizeof(float);
     int64_t n_fit = 0;
     size_t got = 0;
     float *to = rv_imagined_next(imagined, &n_fit);
@@ -130,18 +146,39 @@ static rv_status take_branches(rv_context *ctx, int block, int from)
     return RV_OK;
 }
 
+/* what is always as long, and where it goes */
+static void *place(rv_context *ctx, rv_product product, int unit, size_t *n_bytes)
+{
+    const int64_t n_member = ctx->member_shape.n_published;
+    switch (product) {
+    case RV_MEMBERS:
+        *n_bytes = (size_t)n_member * sizeof(float);
+        return ctx->board.members + unit * n_member;
+    case RV_SIGNALS:
+        *n_bytes = sizeof ctx->board.signals;
+        return &ctx->board.signals;
+    case RV_CRITICS:
+        *n_bytes = 2 * (size_t)ctx->critic_net.n_params * sizeof(float);
+        return ctx->board.critics;
+    default:
+        *n_bytes = (size_t)ctx->actor_net.n_params * sizeof(float);
+        return ctx->board.policy;
+    }
+}
+
 static rv_status take_one(rv_context *ctx, rv_product product, int unit, int from, const rv_tick *tick)
 {
-    size_t n = (size_t)(product == RV_MEMBERS ? ctx->member_shape.n_published : ctx->actor_net.n_params);
+    size_t n = 0;
     size_t got = 0;
+    char name[64];
     if (product == RV_REAL)
         return take_real(ctx, unit, from, tick);
     if (product == RV_BRANCHES)
         return take_branches(ctx, unit, from);
-    float *to = product == RV_MEMBERS ? ctx->board.members + (size_t)unit * n : ctx->board.policy;
-    RV_TRY(rv_exchange_receive(ctx->exchange, from, (int)product, unit, to, n * sizeof(float), &got));
-    RV_CHECK(got == n * sizeof(float), RV_E_PROTOCOL, "%s %d sent %zu bytes of weights, expected %zu",
-             rv_unit_names[products[product].maker], unit, got, n * sizeof(float));
+    void *to = place(ctx, product, unit, &n);
+    RV_TRY(rv_exchange_receive(ctx->exchange, from, (int)product, unit, to, n, &got));
+    rv_edge_describe((int)product, unit, name);
+    RV_CHECK(got == n, RV_E_PROTOCOL, "%s: %zu bytes came, expected %zu", name, got, n);
     return RV_OK;
 }
 
@@ -179,12 +216,10 @@ rv_status rv_edge_take(rv_context *ctx, rv_product product, const rv_tick *tick)
 void rv_edge_describe(int product, int unit, char out[64])
 {
     static const char *const names[RV_N_PRODUCTS] = {
-        [RV_REAL] = "real rows",
-        [RV_MEMBERS] = "weights",
-        [RV_BRANCHES] = "imagined rows",
-        [RV_POLICY_WEIGHTS] = "the policy",
+        [RV_REAL] = "real rows",  [RV_MEMBERS] = "weights",           [RV_BRANCHES] = "imagined rows",
+        [RV_SIGNALS] = "signals", [RV_POLICY_WEIGHTS] = "the policy", [RV_CRITICS] = "the critics",
     };
-    if (product == RV_POLICY_WEIGHTS)
+    if (product >= 0 && product < RV_N_PRODUCTS && is_single((rv_product)product))
         snprintf(out, 64, "%s", names[product]);
     else if (product >= 0 && product < RV_N_PRODUCTS)
         snprintf(out, 64, "%s of %s %d", names[product], rv_unit_names[products[product].maker], unit);

@@ -4,15 +4,17 @@
  *   REAL      actor, env e               every node, once                     rows of board.real
  *   MEMBERS   model, member m            ranks with rollout blocks            board.members, board.elites
  *   BRANCHES  rollout, block b           the rank of shard b mod shards       rows of board.imagined[shard]
+ *   SIGNALS   rollout, block 0           all ranks                            board.signals
  *   POLICY    policy, the learner        ranks with actors, blocks, episodes  board.policy
+ *   CRITICS   policy, the learner        the rank of block 0                  board.critics
+ *
+ * SIGNALS are made where something is measured (run/pace.h), CRITICS where an error card is.
  *
  * An edge posts all that this rank's units made, takes all that its roles read, in the order of unit numbers, and
  * ends when its posts are gone: then all readers have them. Nothing depends on the order in which messages come in.
  */
 #pragma once
 #include "roles/role.h"
-
-typedef enum rv_product { RV_REAL, RV_MEMBERS, RV_BRANCHES, RV_POLICY_WEIGHTS, RV_N_PRODUCTS } rv_product;
 
 /** Messages that a rank may have under way: at the edges of a tick, and inside a stage. */
 int rv_edge_posts(const rv_layout *layout, const rv_world *world);
@@ -22,7 +24,7 @@ int rv_edge_posts_within(const rv_layout *layout, const rv_world *world);
 int rv_edge_most_units(const rv_layout *layout);
 
 /** Is the product made in this tick? */
-bool rv_edge_due(rv_product product, const rv_tick *tick);
+bool rv_edge_due(const rv_context *ctx, rv_product product, const rv_tick *tick);
 
 /** Post this rank's part of a product. role: state of the role that makes it, NULL when this rank does not host it. */
 rv_status rv_edge_post(rv_context *ctx, rv_product product, void *role);

@@ -53,14 +53,16 @@ static rv_status find_bytes(const rv_config *cfg, rv_layout *l)
     RV_TRY(rv_mlp_init(spec->n_obs, (int)p->hidden_layers, (int)p->hidden, 2 * spec->n_act, RV_RELU, &actor));
     RV_TRY(rv_mlp_init(spec->n_obs + spec->n_act, (int)p->hidden_layers, (int)p->hidden, 1, RV_RELU, &critic));
     const rv_schedule schedule = {s, &cfg->rollout, p, cfg->eval.every_steps};
-    double length = rv_schedule_length(&schedule, s->total_steps);
+    double length = rv_schedule_longest(&schedule);
+    const rv_lesson lesson = rv_sac_lesson(p);
     double row = 4.0 * member.row.width;
-    double generation = rv_schedule_imagines(&schedule) ? (double)cfg->rollout.branches * length * row : 0;
+    double imagined = 4.0 * rv_row_for(member.row, &lesson).whole;
+    double generation = rv_schedule_imagines(&schedule) ? (double)cfg->rollout.branches * length * imagined : 0;
 
     l->unit_bytes[RV_ACTOR] = strcmp(spec->family, "mujoco") == 0 ? 4e6 : 1e4;
     l->unit_bytes[RV_MODEL] = 16.0 * (double)member.n_trained + 8.0 * (double)s->total_steps +
                               4.0 * 10 * (double)(cfg->model.batch * cfg->model.hidden * cfg->model.hidden_layers);
-    l->unit_bytes[RV_ROLLOUT] = (double)cfg->rollout.block * length * row;
+    l->unit_bytes[RV_ROLLOUT] = (double)cfg->rollout.block * length * imagined;
     l->unit_bytes[RV_POLICY] = generation * rv_schedule_generations(&schedule) / (double)p->shards +
                                16.0 * (double)(actor.n_params + 3 * critic.n_params);
     l->unit_bytes[RV_EVALUATOR] = l->unit_bytes[RV_ACTOR];

@@ -55,6 +55,8 @@ static rv_status report(rv_context *ctx, const model *m, int i, const rv_tick *t
     rv_frame frame = rv_context_frame(ctx, RV_MODEL, m->numbers[i], tick, tick->n_real);
     RV_TRY(rv_metric_add(&frame, RV_M_MODEL_TRAIN_LOSS, train_loss));
     RV_TRY(rv_metric_add(&frame, RV_M_MODEL_HOLDOUT_LOSS, holdout[m->numbers[i]]));
+    if (ctx->member_shape.ends)
+        RV_TRY(rv_metric_add(&frame, RV_M_MODEL_TERMINATION, rv_member_termination_error(m->members[i])));
     RV_TRY(rv_metric_add(&frame, RV_M_MODEL_EPOCHS, (double)epochs));
     RV_TRY(rv_metric_add(&frame, RV_M_MODEL_IS_ELITE, is_elite));
     RV_TRY(rv_metric_add(&frame, RV_M_MODEL_ROWS, (double)tick->n_real));
@@ -119,10 +121,11 @@ static rv_status model_work(void *role, rv_context *ctx, const rv_tick *tick)
     return RV_OK;
 }
 
-static const void *model_offer(void *role, int unit, size_t *n_bytes)
+static const void *model_offer(void *role, rv_product product, int unit, size_t *n_bytes)
 {
     model *m = role;
     int i = 0;
+    (void)product;
     while (m->numbers[i] != unit)
         i++;
     float *published = m->published + (size_t)i * m->n_published;

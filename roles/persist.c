@@ -32,9 +32,22 @@ struct rv_persist {
     rv_state_info *all;         /* (most * ranks) on rank 0 */
 };
 
+/* what all ranks decide from is a unit of the loop itself: rank 0 saves it, all load it */
+static const char pace_name[] = "pace";
+
+static rv_status show_pace(void *unit, rv_visit visit, void *user)
+{
+    return rv_pace_visit(unit, visit, user);
+}
+
+static bool has_pace(const rv_loop *loop)
+{
+    return rv_schedule_probes(&loop->ctx->schedule);
+}
+
 static int count_states(const rv_loop *loop)
 {
-    int n = 0;
+    int n = has_pace(loop) && loop->ctx->world->rank == 0;
     for (int s = 0; s < RV_N_ROLES; s++) {
         const rv_role *role = rv_loop_role(s);
         if (loop->roles[role->id] && role->n_states)
@@ -48,6 +61,8 @@ static rv_status take_units(rv_loop *loop, bool all)
 {
     rv_persist *p = loop->persist;
     p->n_units = 0;
+    if (has_pace(loop) && loop->ctx->world->rank == 0)
+        RV_TRY(rv_state_take(pace_name, show_pace, &loop->pace, &p->images[p->n_units++]));
     for (int s = 0; s < RV_N_ROLES; s++) {
         const rv_role *role = rv_loop_role(s);
         void *state = loop->roles[role->id];
@@ -219,6 +234,8 @@ static rv_status load_units(rv_loop *loop, const rv_checkpoint *checkpoint)
 {
     rv_context *ctx = loop->ctx;
     RV_TRY(rv_persist_check(checkpoint, ctx->cfg));
+    if (has_pace(loop))
+        RV_TRY(rv_checkpoint_load_unit(checkpoint, pace_name, show_pace, &loop->pace));
     for (int s = 0; s < RV_N_ROLES; s++) {
         const rv_role *role = rv_loop_role(s);
         void *state = loop->roles[role->id];

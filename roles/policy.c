@@ -21,10 +21,10 @@ typedef struct policy {
     int *numbers;        /* (n_units) shards of this rank */
     int rows;            /* of one shard's batch */
     const float **drawn; /* (rows) one shard's batch before it is gathered */
-    float *batch;        /* (n_units, rows, row.width) */
+    float *batch;        /* (n_units, rows, row.whole) */
     float *noise;        /* (n_units, 2, rows, n_act) of the critic's and the actor's step */
     rv_tree_sum *sum;    /* of the shards' gradients */
-    float *published;    /* (n_actor) in shared memory */
+    float *published;    /* (n_actor + n_critics) in shared memory */
     double *imagined;    /* (shards) rows in all shards' imagined buffers, in this tick */
     int64_t n_skipped;   /* updates of the tick left out */
 } policy;
@@ -56,13 +56,13 @@ static rv_status policy_create(rv_context *ctx, void **out)
     RV_TRY_GOTO(RV_NEW(p->numbers, cfg->shards), fail);
     p->n_units = rv_context_units(ctx, RV_POLICY, p->numbers);
     RV_TRY_GOTO(RV_NEW(p->drawn, p->rows), fail);
-    RV_TRY_GOTO(RV_NEW(p->batch, p->n_units * p->rows * ctx->row.width), fail);
+    RV_TRY_GOTO(RV_NEW(p->batch, p->n_units * p->rows * ctx->row.whole), fail);
     RV_TRY_GOTO(RV_NEW(p->noise, p->n_units * 2 * p->rows * ctx->row.n_act), fail);
     int64_t critic = rv_sac_critic_grad_size(p->sac);
     int64_t actor = rv_sac_actor_grad_size(p->sac);
     RV_TRY_GOTO(rv_edge_sum_create(ctx, RV_POLICY, critic > actor ? critic : actor, &p->sum), fail);
     if (p->numbers[0] == 0)
-        RV_TRY_GOTO(RV_SHARED_NEW(ctx->shared, p->published, p->sac->n_actor), fail);
+        RV_TRY_GOTO(RV_SHARED_NEW(ctx->shared, p->published, p->sac->n_actor + p->sac->n_critics), fail);
     RV_TRY_GOTO(RV_NEW(p->imagined, cfg->shards), fail);
     *out = p;
     return RV_OK;
@@ -82,6 +82,14 @@ static int real_rows(const rv_context *ctx, const policy *p, int shard, double s
     return (int)((shard + 1) * n / shards - shard * n / shards);
 }
 
+/* the tail of a real row */
+static void teach_one_step(const rv_context *ctx, float *row)
+{
+    row[ctx->row.weight] = 1;
+    row[ctx->row.discount] = (float)ctx->lesson.discount;
+    row[ctx->row.entropy] = 0;
+}
+
 static void draw(const rv_context *ctx, policy *p, int i, int64_t update, const rv_tick *tick)
 {
     const rv_row *r = &ctx->row;
@@ -93,7 +101,11 @@ static void draw(const rv_context *ctx, policy *p, int i, int64_t update, const 
     for (int k = 0; k < p->rows; k++)
         p->drawn[k] = k < n_real ? ctx->board.real + (int64_t)rv_rng_below(&rng, (uint32_t)tick->n_real) * r->width
                                  : rv_imagined_draw(imagined, &rng);
-    rv_row_gather(p->rows, r->width, p->drawn, p->batch + i * p->rows * r->width);
+    float *batch = p->batch + i * p->rows * r->whole;
+    rv_row_gather(n_real, r->width, p->drawn, r->whole, batch);
+    rv_row_gather(p->rows - n_real, r->whole, p->drawn + n_real, r->whole, batch + (int64_t)n_real * r->whole);
+    for (int k = 0; r->whole > r->width && k < n_real; k++)
+        teach_one_step(ctx, batch + (int64_t)k * r->whole);
     rv_rng noise = rv_rng_at(seed, RV_STREAM_LEARN, (uint32_t)shard, (uint64_t)update);
     rv_vector_normal(&noise, 2 * p->rows * r->n_act, p->noise + i * 2 * p->rows * r->n_act);
 }
@@ -108,14 +120,14 @@ static void draw_batches(const rv_context *ctx, policy *p, int64_t update, const
  * alone knows; through its part of the sum all do. */
 static void mark_bad_batch(const policy *p, int i, float *grad)
 {
-    int64_t n = (int64_t)p->rows * p->ctx->row.width;
+    int64_t n = (int64_t)p->rows * p->ctx->row.whole;
     if (!rv_vector_is_finite(n, p->batch + i * n))
         grad[0] = NAN;
 }
 
 static rv_status critic_grads(policy *p)
 {
-    int width = p->ctx->row.width;
+    int width = p->ctx->row.whole;
     int n_act = p->ctx->row.n_act;
     float *grad = NULL;
     for (int i = 0; i < p->n_units; i++) {
@@ -129,7 +141,7 @@ static rv_status critic_grads(policy *p)
 
 static rv_status actor_grads(policy *p)
 {
-    int width = p->ctx->row.width;
+    int width = p->ctx->row.whole;
     int n_act = p->ctx->row.n_act;
     float *grad = NULL;
     for (int i = 0; i < p->n_units; i++) {
@@ -150,7 +162,7 @@ static rv_status show_dump(void *unit, rv_visit visit, void *user)
 {
     const shard_dump *d = unit;
     policy *p = d->p;
-    int64_t n = (int64_t)p->rows * p->ctx->row.width;
+    int64_t n = (int64_t)p->rows * p->ctx->row.whole;
     int64_t n_noise = (int64_t)2 * p->rows * p->ctx->row.n_act;
     RV_TRY(visit(user, "batch", RV_F32, n, p->batch + d->i * n));
     RV_TRY(visit(user, "noise", RV_F32, n_noise, p->noise + d->i * n_noise));
@@ -301,13 +313,14 @@ static rv_status policy_work(void *role, rv_context *ctx, const rv_tick *tick)
     return p->numbers[0] == 0 ? report(ctx, p, tick, losses) : RV_OK;
 }
 
-static const void *policy_offer(void *role, int unit, size_t *n_bytes)
+static const void *policy_offer(void *role, rv_product product, int unit, size_t *n_bytes)
 {
     policy *p = role;
+    int64_t first = product == RV_CRITICS ? p->sac->n_actor : 0;
     (void)unit;
-    *n_bytes = (size_t)p->sac->n_actor * sizeof(float);
-    memcpy(p->published, p->sac->params, *n_bytes);
-    return p->published;
+    *n_bytes = (size_t)(product == RV_CRITICS ? p->sac->n_critics : p->sac->n_actor) * sizeof(float);
+    memcpy(p->published + first, p->sac->params + first, *n_bytes);
+    return p->published + first;
 }
 
 static rv_status show_learner(void *unit, rv_visit visit, void *user)

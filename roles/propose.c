@@ -39,17 +39,19 @@ static double tick_seconds(const rv_layout *l, const double *load, bool lockstep
 rv_status rv_predict_tick(const rv_config *cfg, const rv_layout *l, const double *item_s, double *out)
 {
     const rv_schedule_cfg *s = &cfg->schedule;
-    const rv_schedule schedule = {s, &cfg->rollout, &cfg->policy, cfg->eval.every_steps};
+    rv_schedule_cfg usual = *s; /* as far as triggers can be foreseen */
+    const rv_schedule schedule = {&usual, &cfg->rollout, &cfg->policy, cfg->eval.every_steps};
     rv_workload work;
     double *load = NULL;
     double sum = 0;
+    usual.retrain_every = rv_schedule_interval(&schedule);
     RV_TRY(rv_workload_of(cfg, &work));
     RV_TRY(RV_NEW(load, RV_N_ROLES * l->n_ranks));
     for (int role = 0; role < RV_N_ROLES; role++)
         for (int u = 0; u < l->n_units[role]; u++)
             load[role * l->n_ranks + l->owner[role][u]] += work.items[role] * item_s[role];
     /* two rounds of what comes rarest */
-    int64_t longest = s->retrain_every > cfg->eval.every_steps ? s->retrain_every : cfg->eval.every_steps;
+    int64_t longest = usual.retrain_every > cfg->eval.every_steps ? usual.retrain_every : cfg->eval.every_steps;
     int64_t n = 2 * longest / s->tick_steps;
     n = n < 1 ? 1 : n > MOST_TICKS ? MOST_TICKS : n;
     int64_t first = rv_workload_rows(cfg) / s->tick_steps;

@@ -6,19 +6,22 @@
 #include "roles/edge.h"
 #include "roles/rollout.h"
 
-/* ticks before `before` whose imagined rows are kept, in order; returns how many */
-static int find_ticks(const rv_schedule *schedule, int64_t before, int64_t ticks[RV_GENERATIONS])
+/* ticks whose imagined rows are kept, in order: units of a manifest are in the order of their numbers */
+static rv_status find_ticks(const rv_schedule *schedule, const rv_checkpoint *checkpoint, int64_t ticks[RV_GENERATIONS],
+                            int *n)
 {
-    int most = rv_schedule_generations(schedule);
-    int n = 0;
-    for (int64_t t = before - 1; t >= 0 && n < most; t--)
-        if (rv_schedule_tick(schedule, t).imagine)
-            n++;
-    int i = n;
-    for (int64_t t = before - 1; i > 0; t--)
-        if (rv_schedule_tick(schedule, t).imagine)
-            ticks[--i] = t;
-    return n;
+    const int most = rv_schedule_generations(schedule);
+    *n = 0;
+    for (int i = 0; i < checkpoint->n_units; i++) {
+        int64_t tick = 0;
+        if (!rv_rollout_is_source(checkpoint->units[i].name, &tick))
+            continue;
+        RV_CHECK(*n < most && tick >= 0 && tick < checkpoint->tick && (*n == 0 || ticks[*n - 1] < tick), RV_E_DATA,
+                 "%s: the sources of imagined rows must be of at most %d ticks before it, in their order; %s is not",
+                 checkpoint->folder, most, checkpoint->units[i].name);
+        ticks[(*n)++] = tick;
+    }
+    return RV_OK;
 }
 
 static rv_status imagine_again(rv_loop *loop, const rv_checkpoint *checkpoint, int64_t number)
@@ -72,7 +75,8 @@ rv_status rv_regenerate(rv_loop *loop, const rv_checkpoint *checkpoint)
     int64_t ticks[RV_GENERATIONS];
     rv_imagined_record *records = NULL;
     double start = rv_clock_now();
-    int n = rv_schedule_imagines(&ctx->schedule) ? find_ticks(&ctx->schedule, checkpoint->tick, ticks) : 0;
+    int n = 0;
+    RV_TRY(find_ticks(&ctx->schedule, checkpoint, ticks, &n));
     RV_TRY(RV_NEW(records, ctx->layout->n_units[RV_POLICY]));
     rv_status status = fill_shards(loop, checkpoint, n, ticks, records);
     rv_mem_free(&records);

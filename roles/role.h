@@ -15,8 +15,20 @@
 #include "roles/layout.h"
 #include "run/config.h"
 #include "run/metrics.h"
+#include "run/pace.h"
 #include "run/schedule.h"
 #include "run/state_file.h"
+
+/** What units publish, and who reads it: edge.h. */
+typedef enum rv_product {
+    RV_REAL,
+    RV_MEMBERS,
+    RV_BRANCHES,
+    RV_SIGNALS,
+    RV_POLICY_WEIGHTS,
+    RV_CRITICS,
+    RV_N_PRODUCTS
+} rv_product;
 
 /** What has been published. Policy and members are there on ranks whose roles read them, else NULL. */
 typedef struct rv_board {
@@ -25,6 +37,8 @@ typedef struct rv_board {
     float *policy;              /* actor weights (actor_net.n_params) */
     float *members;             /* (members, member_shape.n_published) */
     int elites[RV_FIT_MEMBERS]; /* (model.elites), from the members' holdout losses */
+    float *critics;             /* the twin critics (as in rv_sac.params), for the error card; NULL elsewhere */
+    rv_signals signals;         /* of the newest tick in which they were measured */
     rv_imagined **imagined;     /* (shards); NULL for shards of other ranks */
 } rv_board;
 
@@ -34,9 +48,10 @@ typedef struct rv_context {
     const rv_env_spec *spec;
     const rv_layout *layout;
     rv_schedule schedule;
-    rv_row row;
+    rv_lesson lesson; /* of imagined rows */
+    rv_row row;       /* real ones have row.width floats, imagined ones and minibatches row.whole */
     rv_member_shape member_shape;
-    rv_mlp actor_net;
+    rv_mlp actor_net, critic_net; /* of one critic */
     rv_world *world;
     rv_shared *shared;     /* what others on the node read: reserved by create, there afterwards */
     rv_exchange *exchange; /* what changes hands at edges */
@@ -70,9 +85,9 @@ typedef struct rv_role {
     void (*destroy)(void *role);
     /** Work of one tick. */
     rv_status (*work)(void *role, rv_context *ctx, const rv_tick *tick);
-    /** What a unit of this rank publishes after the work: bytes that stay untouched until the edge is over. Pipelined,
-     * that is the tick's: other roles of this rank work in between. */
-    const void *(*offer)(void *role, int unit, size_t *n_bytes);
+    /** What a unit of this rank publishes of a product after the work: bytes that stay untouched until the edge is
+     * over. Pipelined, that is the tick's: other roles of this rank work in between. */
+    const void *(*offer)(void *role, rv_product product, int unit, size_t *n_bytes);
     /** Units with state: their count, and number i of them. Loading goes in this order. NULL: no state. */
     int (*n_states)(void *role);
     int (*most_states)(void *role); /* how many there will be, each of which can be shown already. NULL: n_states */

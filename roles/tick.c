@@ -1,20 +1,26 @@
 #include "roles/tick.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/pulse.h"
 #include "roles/coordinator.h"
 #include "roles/edge.h"
 #include "roles/persist.h"
 #include "roles/replay.h"
 
+enum { OF_STAGE = 2 };
+
 /* a stage: who works, and what changes hands after it */
 static const struct {
     const rv_role *role;
-    rv_product product; /* RV_N_PRODUCTS: none */
+    int n_products;
+    rv_product products[OF_STAGE];
 } stages[RV_N_ROLES] = {
-    {&rv_role_actor, RV_REAL},           {&rv_role_model, RV_MEMBERS},
-    {&rv_role_rollout, RV_BRANCHES},     {&rv_role_policy, RV_POLICY_WEIGHTS},
-    {&rv_role_evaluator, RV_N_PRODUCTS},
+    {&rv_role_actor, 1, {RV_REAL}},
+    {&rv_role_model, 1, {RV_MEMBERS}},
+    {&rv_role_rollout, 2, {RV_BRANCHES, RV_SIGNALS}},
+    {&rv_role_policy, 2, {RV_POLICY_WEIGHTS, RV_CRITICS}},
+    {&rv_role_evaluator, 0, {RV_N_PRODUCTS}},
 };
 
 static rv_moment moment(const rv_context *ctx)
@@ -29,23 +35,33 @@ static rv_times times(const rv_moment *from, const rv_moment *to)
     return t;
 }
 
-static bool is_due(int stage, const rv_tick *tick)
+/* post what this rank made in a stage, or take what it reads */
+static rv_status post(rv_loop *loop, const rv_tick *tick, int stage)
 {
-    return stages[stage].product != RV_N_PRODUCTS && rv_edge_due(stages[stage].product, tick);
+    for (int i = 0; i < stages[stage].n_products; i++)
+        if (rv_edge_due(loop->ctx, stages[stage].products[i], tick))
+            RV_TRY(rv_edge_post(loop->ctx, stages[stage].products[i], loop->roles[stages[stage].role->id]));
+    return RV_OK;
 }
 
-/* what this rank made in a stage is on its way; with `take`, products of the stages from `first` on change hands */
-static rv_status edge(rv_loop *loop, const rv_tick *tick, int first, int stage, bool take)
+static rv_status take(rv_loop *loop, const rv_tick *tick, int stage)
+{
+    for (int i = 0; i < stages[stage].n_products; i++)
+        if (rv_edge_due(loop->ctx, stages[stage].products[i], tick))
+            RV_TRY(rv_edge_take(loop->ctx, stages[stage].products[i], tick));
+    return RV_OK;
+}
+
+/* what this rank made in a stage is on its way; with `takes`, products of the stages from `first` on change hands */
+static rv_status edge(rv_loop *loop, const rv_tick *tick, int first, int stage, bool takes)
 {
     rv_context *ctx = loop->ctx;
     rv_moment start = moment(ctx);
     rv_pulse_at(RV_PHASE_EDGE, (int)stages[stage].role->id, -1);
-    if (is_due(stage, tick))
-        RV_TRY(rv_edge_post(ctx, stages[stage].product, loop->roles[stages[stage].role->id]));
-    for (int s = first; s <= stage && take; s++)
-        if (is_due(s, tick))
-            RV_TRY(rv_edge_take(ctx, stages[s].product, tick));
-    if (take)
+    RV_TRY(post(loop, tick, stage));
+    for (int s = first; s <= stage && takes; s++)
+        RV_TRY(take(loop, tick, s));
+    if (takes)
         RV_TRY(rv_exchange_finish(ctx->exchange));
     rv_moment end = moment(ctx);
     ctx->exchange_s += times(&start, &end).work; /* all that an edge does is moving data */
@@ -98,6 +114,54 @@ static rv_status report_ledger(rv_loop *loop, const rv_tick *tick)
     return rv_feed_push_send(ctx->push, &frame);
 }
 
+/* what was measured in a tick, and what was decided for it */
+static rv_status report_pace(rv_loop *loop, const rv_tick *tick)
+{
+    const rv_signals *signals = &loop->pace.signals;
+    rv_frame frame;
+    rv_frame_init(&frame, RV_ROLE_PACE, 0, tick->tick, tick->n_real);
+    rv_context_sign(loop->ctx, &frame);
+    if (tick->fit)
+        RV_TRY(rv_metric_add(&frame, RV_M_PACE_REASON, tick->fit_reasons));
+    RV_TRY(rv_metric_add(&frame, RV_M_PACE_LENGTH, tick->length));
+    RV_TRY(rv_metric_add(&frame, RV_M_PACE_REAL_SHARE, tick->real_share));
+    if (tick->probe)
+        RV_TRY(rv_metric_add(&frame, RV_M_PACE_KL, signals->policy_kl));
+    if (tick->probe && signals->n_fresh > 0) {
+        RV_TRY(rv_metric_add(&frame, RV_M_PACE_LOSS_RATIO, rv_pace_loss_ratio(&loop->pace)));
+        RV_TRY(rv_metric_add(&frame, RV_M_PACE_DISAGREEMENT_RATIO, rv_pace_disagreement_ratio(&loop->pace)));
+    }
+    if (tick->probe && signals->is_first > 0)
+        RV_TRY(rv_metric_add(&frame, RV_M_PACE_QUALITY, signals->quality));
+    if (tick->probe && signals->is_first > 0 && rv_schedule_card(&loop->ctx->schedule) > 0) {
+        RV_TRY(rv_metric_add(&frame, RV_M_PACE_GAIN, signals->gain));
+        RV_TRY(rv_metric_add(&frame, RV_M_PACE_WITHIN_1, signals->within_1));
+        RV_TRY(rv_metric_add(&frame, RV_M_PACE_WITHIN_2, signals->within_2));
+        RV_TRY(rv_metric_add(&frame, RV_M_PACE_Z_SQUARED, signals->z_squared));
+    }
+    return rv_feed_push_send(loop->ctx->push, &frame);
+}
+
+/* the tick is over for what the run decides from */
+static rv_status end_pace(rv_loop *loop, const rv_tick *tick)
+{
+    rv_pace_end(&loop->pace, tick, &loop->ctx->board.signals);
+    if (loop->ctx->world->rank != 0 || !(tick->fit || tick->probe))
+        return RV_OK;
+    return rv_schedule_probes(&loop->ctx->schedule) ? report_pace(loop, tick) : RV_OK;
+}
+
+/* rank 0 says why a fit comes before its time */
+static void announce(const rv_loop *loop, const rv_tick *tick)
+{
+    char why[RV_PACE_TEXT] = "";
+    if (loop->ctx->world->rank != 0 || !tick->fit)
+        return;
+    rv_pace_words(&loop->pace, &loop->ctx->schedule, tick, why);
+    if (why[0])
+        rv_info("fit %lld at step %lld: %s", (long long)tick->retrain, (long long)tick->n_real, why);
+}
+
 static rv_status run_tick(rv_loop *loop, const rv_tick *tick)
 {
     bool lockstep = loop->ctx->cfg->schedule.mode == RV_LOCKSTEP;
@@ -106,6 +170,7 @@ static rv_status run_tick(rv_loop *loop, const rv_tick *tick)
         RV_TRY(work(loop, tick, s));
         RV_TRY(edge(loop, tick, lockstep ? s : 0, s, lockstep || s == RV_N_ROLES - 1));
     }
+    RV_TRY(end_pace(loop, tick));
     return report_ledger(loop, tick);
 }
 
@@ -130,7 +195,7 @@ rv_status rv_loop_create(rv_context *ctx, int64_t resume_tick, rv_loop *out)
     RV_TRY(resume_tick >= 0 ? rv_persist_load(out, resume_tick) : rv_replay_load(ctx, 0, NULL));
     RV_TRY(rv_persist_create(out, &out->persist));
     for (int s = 0; s < RV_N_ROLES; s++)
-        if (stages[s].product == RV_MEMBERS || stages[s].product == RV_POLICY_WEIGHTS)
+        if (stages[s].role->id == RV_MODEL || stages[s].role->id == RV_POLICY)
             RV_TRY(edge(out, &weights, s, s, true));
     return RV_OK;
 }
@@ -181,7 +246,8 @@ rv_status rv_loop_run(rv_loop *loop)
     rv_stop stop = RV_STOP_NO;
     loop->ledger_at = moment(ctx);
     while (loop->next_tick < n_ticks) {
-        rv_tick tick = rv_schedule_tick(&ctx->schedule, loop->next_tick);
+        rv_tick tick = rv_pace_tick(&loop->pace, &ctx->schedule, loop->next_tick);
+        announce(loop, &tick);
         RV_TRY(run_tick(loop, &tick));
         rv_pulse_at(RV_PHASE_TICK_END, -1, -1);
         RV_TRY(rv_coordinator_check(ctx->coordinator));
@@ -197,7 +263,7 @@ rv_status rv_loop_run(rv_loop *loop)
         RV_CHECK(!stop, RV_E_STOPPED, "stopped at step %lld %s; go on with: reverie train --resume %s",
                  (long long)tick.last_step, rv_stop_text(stop), ctx->run_dir);
     }
-    rv_tick closing = rv_schedule_tick(&ctx->schedule, n_ticks);
+    rv_tick closing = rv_pace_tick(&loop->pace, &ctx->schedule, n_ticks);
     RV_TRY(run_tick(loop, &closing));
     RV_TRY(rv_persist_save(loop));
     RV_TRY(rv_persist_finish(loop));

@@ -22,6 +22,7 @@ typedef struct rv_loop {
     rv_context *ctx;
     void *roles[RV_N_ROLES];      /* state of each hosted role, NULL for others */
     int64_t next_tick;            /* ticks done */
+    rv_pace pace;                 /* what they left to decide from; the same on all ranks */
     rv_persist *persist;          /* the checkpoint under way */
     rv_moment ledger_at;          /* when this rank's last time ledger ended */
     double checkpoint_s;          /* for checkpoints, since then */

@@ -9,6 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+rv_lesson rv_sac_lesson(const rv_sac_cfg *cfg)
+{
+    return (rv_lesson){.confidence = cfg->confidence,
+                       .steps = cfg->target == RV_TARGET_EXPANSION ? cfg->target_steps : 1,
+                       .is_return = cfg->target == RV_TARGET_RETURN,
+                       .discount = cfg->discount};
+}
+
 int64_t rv_sac_critic_grad_size(const rv_sac *sac)
 {
     return sac->n_critics + RV_SAC_CRITIC_EXTRA;
@@ -78,7 +86,8 @@ static rv_status init_shapes(rv_sac *sac, int n_obs, int n_act)
     RV_TRY(rv_policy_net_init(n_obs, n_act, layers, hidden, &sac->actor));
     RV_TRY(rv_mlp_init(n_obs + n_act, layers, hidden, 1, RV_RELU, &sac->critic));
     RV_TRY(parse_target_entropy(cfg->target_entropy, n_act, &sac->target_entropy));
-    sac->row = rv_row_of(n_obs, n_act);
+    const rv_lesson lesson = rv_sac_lesson(cfg);
+    sac->row = rv_row_for(rv_row_of(n_obs, n_act), &lesson);
     sac->n_actor = sac->actor.n_params;
     sac->n_critics = 2 * sac->critic.n_params;
     sac->n_params = sac->n_actor + sac->n_critics + 1;
@@ -181,7 +190,7 @@ static void sample_actor(const rv_sac *sac, rv_sac_shard *s, const float *batch,
     const int n_obs = sac->row.n_obs;
     const int n_act = sac->row.n_act;
     for (int64_t i = 0; i < s->rows; i++)
-        memcpy(s->obs + i * n_obs, batch + i * sac->row.width + column, (size_t)n_obs * sizeof(float));
+        memcpy(s->obs + i * n_obs, batch + i * sac->row.whole + column, (size_t)n_obs * sizeof(float));
     rv_policy_net_act(&sac->actor, sac->params, s->rows, s->obs, eps, &s->actor_tape, s->act, s->logp);
     for (int64_t i = 0; i < s->rows; i++) {
         float *row = s->obs_act + i * (n_obs + n_act);
@@ -190,7 +199,12 @@ static void sample_actor(const rv_sac *sac, rv_sac_shard *s, const float *batch,
     }
 }
 
-/* y (rows) = r + discount (1 - terminated) (min_i Q'_i(s', a') - alpha log pi(a' | s')) */
+static bool has_tail(const rv_sac *sac)
+{
+    return sac->row.whole > sac->row.width;
+}
+
+/* y (rows) = r + alpha entropy + discount (1 - terminated) (min_i Q'_i(s', a') - alpha log pi(a' | s')) */
 static void critic_targets(const rv_sac *sac, rv_sac_shard *s, const float *batch, const float *eps)
 {
     sample_actor(sac, s, batch, sac->row.next_obs, eps);
@@ -198,11 +212,16 @@ static void critic_targets(const rv_sac *sac, rv_sac_shard *s, const float *batc
     for (int i = 0; i < 2; i++)
         q[i] = rv_mlp_forward(&sac->critic, target_params(sac, i), s->rows, s->obs_act, &s->critic_tape[i]);
     const double alpha = rv_sac_alpha(sac);
+    const bool is_told = has_tail(sac);
     for (int64_t i = 0; i < s->rows; i++) {
-        const float *row = batch + i * sac->row.width;
-        double bootstrap = sac->cfg.discount * (1.0 - (double)row[sac->row.terminated]);
+        const float *row = batch + i * sac->row.whole;
+        double discount = is_told ? (double)row[sac->row.discount] : sac->cfg.discount;
+        double bootstrap = discount * (1.0 - (double)row[sac->row.terminated]);
         double value = (double)(q[0][i] < q[1][i] ? q[0][i] : q[1][i]) - alpha * (double)s->logp[i];
-        s->y[i] = (float)((double)row[sac->row.reward] + bootstrap * value);
+        double reward = (double)row[sac->row.reward];
+        if (is_told)
+            reward += alpha * (double)row[sac->row.entropy];
+        s->y[i] = (float)(reward + bootstrap * value);
     }
 }
 
@@ -212,7 +231,8 @@ void rv_sac_critic_grad(const rv_sac *sac, rv_sac_shard *shard, const float *bat
     const int n_in = sac->row.n_obs + sac->row.n_act;
     critic_targets(sac, shard, batch, eps);
     for (int64_t i = 0; i < shard->rows; i++)
-        memcpy(shard->obs_act + i * n_in, batch + i * sac->row.width, (size_t)n_in * sizeof(float));
+        memcpy(shard->obs_act + i * n_in, batch + i * sac->row.whole, (size_t)n_in * sizeof(float));
+    const bool is_told = has_tail(sac);
     double loss = 0;
     double q_1 = 0;
     for (int i = 0; i < 2; i++) {
@@ -221,9 +241,10 @@ void rv_sac_critic_grad(const rv_sac *sac, rv_sac_shard *shard, const float *bat
         const float *q = rv_mlp_forward(&sac->critic, params, shard->rows, shard->obs_act, tape);
         for (int j = 0; j < shard->rows; j++) {
             double error = (double)q[j] - (double)shard->y[j];
-            loss += 0.5 * error * error;
+            double weight = is_told ? (double)batch[(int64_t)j * sac->row.whole + sac->row.weight] : 1.0;
+            loss += 0.5 * weight * error * error;
             q_1 += i == 0 ? (double)q[j] : 0.0;
-            shard->d_q[j] = (float)(error * per_row);
+            shard->d_q[j] = (float)(weight * error * per_row);
         }
         rv_mlp_backward(&sac->critic, params, shard->rows, shard->obs_act, tape, shard->d_q,
                         grad + i * sac->critic.n_params, 0, NULL);

@@ -24,6 +24,7 @@ typedef enum rv_stream {
     RV_STREAM_TEST = 11,
     RV_STREAM_ENV_STEP = 12,  /* seed the episode's own, unit 0, step in the episode: chance in the task */
     RV_STREAM_OBS_NOISE = 13, /* seed and unit likewise, step in the episode: noise on what is observed */
+    RV_STREAM_DIAGNOSE = 100, /* unit 0, step number of a start: samples of the policy; of no result of a run */
 } rv_stream;
 
 typedef struct rv_rng {

@@ -13,6 +13,7 @@ typedef struct seer {
     float *x, *scratch;   /* (n_in) */
     float *mean, *logvar; /* (n_out) */
     float *own;           /* (n_members, n_obs) states of the members */
+    double ends;          /* the elites' mean P(terminated) in the ensemble's last step, where it is learned */
 } seer;
 
 static void clear_seer(seer *s)
@@ -69,17 +70,32 @@ static void predict(seer *s, int m, const float *obs, const float *act)
     rv_member_predict(s->source->shape, member_of(s, m), 1, s->x, &s->tape, s->scratch, s->mean, s->logvar);
 }
 
-static double error_of(const seer *s, const float *imagined, const float *real)
+double rv_foresight_error(const rv_member_shape *shape, const float *published, const float *imagined,
+                          const float *real)
 {
-    /* all members were fitted on the same rows */
-    const float *std = member_of(s, 0) + s->source->shape->std;
+    const int n_obs = shape->row.n_obs;
+    const float *std = published + shape->std;
     double sum = 0;
-    for (int i = 0; i < s->n_obs; i++) {
+    for (int i = 0; i < n_obs; i++) {
         double e = ((double)imagined[i] - (double)real[i]) / (double)std[i];
         sum += e * e;
     }
-    double error = sqrt(sum / s->n_obs);
+    double error = sqrt(sum / n_obs);
     return error < RV_FORESIGHT_LOST ? error : RV_FORESIGHT_LOST;
+}
+
+/* all members were fitted on the same rows */
+static double error_of(const seer *s, const float *imagined, const float *real)
+{
+    return rv_foresight_error(s->source->shape, member_of(s, 0), imagined, real);
+}
+
+/* P(terminated) of what was predicted last */
+static double chance_of_end(const seer *s)
+{
+    float logit = 0;
+    rv_member_ends(s->source->shape, 1, &s->tape, &logit);
+    return 1 / (1 + exp(-(double)logit));
 }
 
 /* the ensemble's next state, from moment t - 1 to t */
@@ -89,9 +105,12 @@ static void step_ensemble(seer *s, const float *act, int64_t t, rv_foresight *f)
     float *next = f->obs + t * s->n_obs;
     double reward = 0;
     memcpy(next, obs, (size_t)s->n_obs * sizeof *obs);
+    s->ends = 0;
     for (int k = 0; k < s->source->n_elites; k++) {
         predict(s, s->source->elites[k], obs, act);
         reward += (double)s->mean[0] / s->source->n_elites;
+        if (s->source->shape->ends)
+            s->ends += chance_of_end(s) / s->source->n_elites;
         for (int i = 0; i < s->n_obs; i++)
             next[i] += s->mean[1 + i] / (float)s->source->n_elites;
     }
@@ -120,17 +139,26 @@ static void step_members(seer *s, rv_foresight_policy policy, void *user, int64_
     }
 }
 
+static bool is_over(const seer *s, const float *obs)
+{
+    const rv_env_spec *spec = s->source->spec;
+    unsigned char done = 0;
+    if (s->source->shape->ends)
+        return s->ends > 0.5;
+    if (spec->terminated)
+        spec->terminated(spec, 1, obs, &done);
+    return done != 0;
+}
+
 static void roll(seer *s, int64_t n_real, const float *real, rv_foresight_policy policy, void *user, float *act,
                  rv_foresight *f)
 {
-    const rv_env_spec *spec = s->source->spec;
     memcpy(f->obs, real, (size_t)s->n_obs * sizeof *real);
     for (int m = 0; m < s->source->n_members; m++)
         memcpy(s->own + m * s->n_obs, real, (size_t)s->n_obs * sizeof *real);
     f->n = 1;
     for (int64_t t = 1; t < n_real && !f->terminated && !f->lost; t++) {
         const float *seen = real + t * s->n_obs;
-        unsigned char done = 0;
         policy(user, t - 1, f->obs + (t - 1) * s->n_obs, act);
         step_ensemble(s, act, t, f);
         f->error[t] = error_of(s, f->obs + t * s->n_obs, seen);
@@ -139,9 +167,7 @@ static void roll(seer *s, int64_t n_real, const float *real, rv_foresight_policy
             return; /* of no use to anybody: n does not count it */
         step_members(s, policy, user, t, seen, act, f);
         f->n = t + 1;
-        if (spec->terminated)
-            spec->terminated(spec, 1, f->obs + t * s->n_obs, &done);
-        f->terminated = done != 0;
+        f->terminated = is_over(s, f->obs + t * s->n_obs);
     }
 }
 

@@ -4,7 +4,8 @@
  *   the ensemble's   next = obs + mean over the elites of their predicted change at obs
  *   member m's own   next = obs + its predicted change at its own obs, for each of the n_members
  * Predictions are means: nothing is drawn. Rollouts (branch.h) draw an elite per step, and noise; this is what they
- * draw around. Actions are the caller's: those of the real episode, or the policy's on the imagined state.
+ * draw around. With model.learned_termination the ensemble's state is terminal where the elites' mean P(terminated) is
+ * above 1/2. Actions are the caller's: those of the real episode, or the policy's on the imagined state.
  *
  * Error of a state at step t, against the real observation of that step:
  *   e = sqrt(mean over the numbers of the observation of ((imagined - real) / std)^2)
@@ -32,8 +33,8 @@ typedef struct rv_foresight_source {
 /** The action of a step (from 0) on an imagined state. @param[out] act (n_act) in [-1, 1] */
 typedef void (*rv_foresight_policy)(void *user, int64_t step, const float *obs, float *act);
 
-/** What was seen: n moments, the start included. It ends where the real episode does, where the task's rule says that
- * the ensemble's state is terminal, or where the model has lost it. */
+/** What was seen: n moments, the start included. It ends where the real episode does, where the ensemble's state is
+ * terminal by the task's rule or the learned one, or where the model has lost it. */
 typedef struct rv_foresight {
     int64_t n;
     float *obs;                 /* (n, n_obs) the ensemble's states */
@@ -47,3 +48,7 @@ typedef struct rv_foresight {
 rv_status rv_foresight_run(const rv_foresight_source *source, int64_t n_real, const float *real,
                            rv_foresight_policy policy, void *user, rv_foresight *out);
 void rv_foresight_clear(rv_foresight *foresight);
+
+/** e of one state, at most RV_FORESIGHT_LOST. @param[in] published of any member; imagined, real (n_obs) */
+double rv_foresight_error(const rv_member_shape *shape, const float *published, const float *imagined,
+                          const float *real);

@@ -3,6 +3,7 @@
 #include "math/vector.h"
 
 #include <math.h>
+#include <string.h>
 
 /* elements handled at a time, on the stack; an element's result does not depend on its chunk */
 enum { CHUNK = 512 };
@@ -129,4 +130,23 @@ void rv_policy_net_back(const rv_mlp *net, int rows, const rv_mlp_tape *tape, co
             }
         }
     }
+}
+
+double rv_policy_net_kl(const rv_mlp *net, const float *now, const float *then, int rows, const float *obs,
+                        rv_mlp_tape *tape, float *scratch)
+{
+    const int n_act = net->sizes[net->n_layers] / 2;
+    const int n_out = 2 * n_act;
+    double sum = 0;
+    memcpy(scratch, rv_mlp_forward(net, now, rows, obs, tape), (size_t)rows * (size_t)n_out * sizeof *scratch);
+    const float *other = rv_mlp_forward(net, then, rows, obs, tape);
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < n_act; j++) {
+            const int at = i * n_out + j;
+            const double off = (double)scratch[at] - (double)other[at];
+            const double log_now = (double)clamp_log_std(scratch[at + n_act]);
+            const double log_then = (double)clamp_log_std(other[at + n_act]);
+            sum += log_then - log_now + (exp(2 * (log_now - log_then)) + off * off * exp(-2 * log_then)) / 2 - 0.5;
+        }
+    return sum / rows;
 }

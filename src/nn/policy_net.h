@@ -24,3 +24,9 @@ void rv_policy_net_act(const rv_mlp *net, const float *params, int rows, const f
  * @param[out] d_out (rows, 2 n_act) = df/d output of the network: what rv_mlp_backward takes */
 void rv_policy_net_back(const rv_mlp *net, int rows, const rv_mlp_tape *tape, const float *eps, const float *act,
                         const float *d_act, float d_logp, float *d_out);
+
+/** Mean over rows of KL(now || then) between the actions of two policies. tanh maps both alike, so that it is that of
+ * the Gaussians before it: sum_j [log s' - log s + (s^2 + (m - m')^2) / (2 s'^2) - 1/2], s and m now, s' and m' then.
+ * @param[in] now, then (n_params) each, obs (rows, n_obs); tape for at least rows rows; scratch (rows, 2 n_act) */
+double rv_policy_net_kl(const rv_mlp *net, const float *now, const float *then, int rows, const float *obs,
+                        rv_mlp_tape *tape, float *scratch);

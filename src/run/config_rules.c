@@ -42,6 +42,11 @@ static bool is_multiple(int64_t number, int64_t of)
 #define NAMED(field) #field " (%lld)"
 #define LL(value)    ((long long)(value))
 
+static bool triggers(const rv_schedule_cfg *s)
+{
+    return s->retrain_loss_rise > 0 || s->retrain_policy_kl > 0 || s->retrain_disagreement > 0;
+}
+
 static void check_schedule(const rv_config *cfg, complaint *c)
 {
     const rv_schedule_cfg *s = &cfg->schedule;
@@ -57,6 +62,10 @@ static void check_schedule(const rv_config *cfg, complaint *c)
     demand(c, is_multiple(s->retrain_every, s->tick_steps),
            NAMED(schedule.retrain_every) " must be a multiple of " NAMED(schedule.tick_steps), LL(s->retrain_every),
            LL(s->tick_steps));
+    demand(c, !triggers(s) || s->retrain_gap < s->retrain_every,
+           NAMED(schedule.retrain_gap) " must be less than " NAMED(
+               schedule.retrain_every) ", or no other reason would ever come before it",
+           LL(s->retrain_gap), LL(s->retrain_every));
     demand(c, s->warmup_steps < s->total_steps,
            NAMED(schedule.warmup_steps) " must be less than " NAMED(schedule.total_steps), LL(s->warmup_steps),
            LL(s->total_steps));
@@ -100,6 +109,44 @@ static void check_rollout(const rv_config *cfg, complaint *c)
     demand(c, r->max_disagreement <= 0 || cfg->model.members >= 2,
            "rollout.max_disagreement (%g) needs at least 2 members to compare; " NAMED(model.members),
            r->max_disagreement, LL(cfg->model.members));
+}
+
+/* how far what is imagined is trusted, and what is learned from it */
+static void check_trust(const rv_config *cfg, complaint *c)
+{
+    const rv_rollout_cfg *r = &cfg->rollout;
+    const rv_sac_cfg *p = &cfg->policy;
+    demand(c, r->full_disagreement <= r->max_disagreement,
+           "rollout.full_disagreement (%g) must be at most rollout.max_disagreement (%g)", r->full_disagreement,
+           r->max_disagreement);
+    demand(c, r->disagreement != RV_DISAGREEMENT_QUANTILE || (r->max_disagreement > 0 && r->max_disagreement <= 1),
+           "rollout.max_disagreement (%g) must be in (0, 1]: with rollout.disagreement: quantile it is a part of the "
+           "held-out rows",
+           r->max_disagreement);
+    demand(c, p->confidence <= 0 || cfg->model.members >= 2,
+           "policy.confidence (%g) needs at least 2 members to compare; " NAMED(model.members), p->confidence,
+           LL(cfg->model.members));
+    demand(c, p->target == RV_TARGET_EXPANSION || p->target_steps == 1,
+           NAMED(policy.target_steps) " must be 1: it belongs to policy.target: expansion", LL(p->target_steps));
+}
+
+/* what is decided from what is measured */
+static void check_pace(const rv_config *cfg, complaint *c)
+{
+    const rv_rollout_cfg *r = &cfg->rollout;
+    const rv_schedule schedule = {&cfg->schedule, r, &cfg->policy, cfg->eval.every_steps};
+    int64_t steps = rv_schedule_card(&schedule);
+    demand(
+        c, cfg->model.holdout_segment >= steps * cfg->env.count,
+        "the error card of rollout.card, or of rollout.length: auto, follows %lld steps that were kept out of the fit, "
+        "times " NAMED(env.count) ": " NAMED(model.holdout_segment) " must be at least that",
+        LL(steps), LL(cfg->env.count), LL(cfg->model.holdout_segment));
+    demand(c, cfg->schedule.retrain_disagreement <= 0 || cfg->model.members >= 2,
+           "schedule.retrain_disagreement (%g) needs at least 2 members to compare; " NAMED(model.members),
+           cfg->schedule.retrain_disagreement, LL(cfg->model.members));
+    demand(c, cfg->policy.share == RV_SHARE_SCHEDULE || cfg->policy.real_share_steps == 0,
+           NAMED(policy.real_share_steps) " must be 0: with policy.share: holdout the share follows the model",
+           LL(cfg->policy.real_share_steps));
 }
 
 /* blocks of a fit: each is named in messages by its number, and each shard's imagined buffer is fed by some of them */
@@ -173,8 +220,9 @@ static void check_env(const rv_config *cfg, complaint *c)
            "model.known_reward must be false: the reward of %s is no function of what is observed", cfg->env.name);
     if (status != RV_OK)
         return;
+    const rv_lesson lesson = rv_sac_lesson(&cfg->policy);
     double bytes = (double)cfg->rollout.block * (double)cfg->rollout.length_end *
-                   (double)rv_row_of(spec->n_obs, spec->n_act).width * sizeof(float);
+                   (double)rv_row_for(rv_row_of(spec->n_obs, spec->n_act), &lesson).whole * sizeof(float);
     demand(c, bytes < INT_MAX,
            NAMED(rollout.block) " times " NAMED(rollout.length_end) " makes more than 2 GiB of rows in one block",
            LL(cfg->rollout.block), LL(cfg->rollout.length_end));
@@ -194,7 +242,9 @@ rv_status rv_config_check(const rv_config *config)
     check_schedule(config, &c);
     check_model(config, &c);
     check_rollout(config, &c);
+    check_trust(config, &c);
     check_blocks(config, &c);
+    check_pace(config, &c);
     check_policy(config, &c);
     check_feed(config, &c);
     check_layout(config, &c);

@@ -30,6 +30,7 @@
     X(RV_M_TIME_ELAPSED,      "time/time_elapsed",        "s",       true,  "wall time since the run was started or resumed")\
     X(RV_M_MODEL_TRAIN_LOSS,  "model/train_loss",         "",        false, "training loss of a member, last epoch of its fit")\
     X(RV_M_MODEL_HOLDOUT_LOSS, "model/holdout_loss",      "",        false, "mean squared error on the held-out rows")\
+    X(RV_M_MODEL_TERMINATION, "model/termination_error",  "",        false, "part of the held-out rows whose end a member gets wrong, where it is learned")\
     X(RV_M_MODEL_EPOCHS,      "model/epochs",             "epochs",  false, "epochs of the fit")                         \
     X(RV_M_MODEL_IS_ELITE,    "model/is_elite",           "",        false, "1 for a member that rollouts use, else 0")  \
     X(RV_M_MODEL_ROWS,        "model/n_rows",             "rows",    false, "real rows of the fit, held-out ones included")              \
@@ -38,6 +39,36 @@
     X(RV_M_IMAGINE_TERMINATED, "imagine/terminated_share", "",       false, "part of the branches that terminated")      \
     X(RV_M_IMAGINE_STOPPED,   "imagine/stopped_share",    "",        false, "part of the branches stopped for disagreement")\
     X(RV_M_IMAGINE_LENGTH,    "imagine/length",           "steps",   false, "longest branch that the schedule allows")   \
+    X(RV_M_IMAGINE_DISAGREEMENT, "imagine/disagreement",  "",        false, "mean over the block's rows of the members' disagreement d, in predicted deviations")\
+    X(RV_M_IMAGINE_EPISTEMIC, "imagine/epistemic",        "",        false, "root mean square of the members' spread, by the outputs' real deviations (model/trust.h)")\
+    X(RV_M_IMAGINE_ALEATORIC, "imagine/aleatoric",        "",        false, "root of the mean predicted variance, by the same")\
+    X(RV_M_IMAGINE_WEIGHT,    "imagine/weight_mean",      "",        false, "mean weight of the block's rows in the critics' loss")\
+    X(RV_M_IMAGINE_STOPS_0,   "imagine/stops_0",          "branches", false, "branches of the block that disagreement stopped before their first row")\
+    X(RV_M_IMAGINE_STOPS_1,   "imagine/stops_1",          "branches", false, "after 1 row")                              \
+    X(RV_M_IMAGINE_STOPS_2,   "imagine/stops_2",          "branches", false, "after 2 rows")                             \
+    X(RV_M_IMAGINE_STOPS_4,   "imagine/stops_4",          "branches", false, "after 3 or 4 rows")                        \
+    X(RV_M_IMAGINE_STOPS_8,   "imagine/stops_8",          "branches", false, "after 5 to 8 rows")                        \
+    X(RV_M_IMAGINE_STOPS_16,  "imagine/stops_16",         "branches", false, "after 9 to 16 rows")                       \
+    X(RV_M_IMAGINE_STOPS_32,  "imagine/stops_32",         "branches", false, "after 17 to 32 rows")                      \
+    X(RV_M_IMAGINE_STOPS_MORE, "imagine/stops_more",      "branches", false, "after more than 32 rows")                  \
+    X(RV_M_PACE_REASON,       "pace/fit_reason",          "",        false, "why the tick has a fit, a sum: 1 interval, 2 loss, 4 policy, 8 disagreement")\
+    X(RV_M_PACE_LENGTH,       "pace/length",              "steps",   false, "length of branches that holds in the tick") \
+    X(RV_M_PACE_REAL_SHARE,   "pace/real_share",          "",        false, "part of the minibatch that is to be real")  \
+    X(RV_M_PACE_LOSS_RATIO,   "pace/loss_ratio",          "",        false, "the elites' loss on rows after the fit, by their held-out loss")\
+    X(RV_M_PACE_KL,           "pace/policy_kl",           "nats",    false, "from the policy to the one that made the newest branches")\
+    X(RV_M_PACE_DISAGREEMENT_RATIO, "pace/disagreement_ratio", "",   false, "disagreement on rows after the fit, by that on held-out rows")\
+    X(RV_M_PACE_QUALITY,      "pace/quality",             "",        false, "R^2 of the fit on held-out rows, in [0, 1]") \
+    X(RV_M_PACE_GAIN,         "pace/gain",                "",        false, "how much a step of the model stretches a small error of the state") \
+    X(RV_M_PACE_WITHIN_1,     "pace/within_1",            "",        false, "part of the errors within one predicted deviation; right: 0.683") \
+    X(RV_M_PACE_WITHIN_2,     "pace/within_2",            "",        false, "part of the errors within two predicted deviations; right: 0.954") \
+    X(RV_M_PACE_Z_SQUARED,    "pace/z_squared",           "",        false, "mean square of an error in predicted deviations; right: 1") \
+    X(RV_M_CARD_ERROR,        "card/error",               "",        false, "of the state k = unit open-loop steps on, in deviations of the inputs")\
+    X(RV_M_CARD_LOW,          "card/error_low",           "",        false, "the least of the members' own")            \
+    X(RV_M_CARD_HIGH,         "card/error_high",          "",        false, "the largest of the members' own")           \
+    X(RV_M_CARD_NAIVE,        "card/naive",               "",        false, "(1 + e)^k - 1 of the error e after one step") \
+    X(RV_M_CARD_GUESS,        "card/gain_bound",          "",        false, "the error of one step, grown with pace/gain") \
+    X(RV_M_CARD_MODEL_COST,   "card/model_cost",          "reward",  false, "error of k imagined rewards and the critics' value after them")\
+    X(RV_M_CARD_CRITIC_COST,  "card/critic_cost",         "reward",  false, "error of the critics' value at the start")\
     X(RV_M_REAL_ROWS,         "data/real_rows",           "rows",    false, "rows in the real buffer")                   \
     X(RV_M_IMAGINED_ROWS,     "data/imagined_rows",       "rows",    false, "rows in the imagined buffer")               \
     X(RV_M_GUARD_UPDATES,     "guard/skipped_updates",    "updates", false, "policy updates of the tick left out: a gradient was not finite; absent: none")\
@@ -83,6 +114,12 @@ typedef enum rv_metric {
  * wait_s and exchange_s add up to the time since the rank's last ledger. The roles that the rank hosts have their parts
  * of them (time/work_policy_s, ...); what is left is the edges' and what happens between ticks (checkpoints). */
 #define RV_ROLE_RANK "rank"
+
+/* The role of the frame about what a run measures and decides, when it does (run/pace.h); its unit is 0. */
+#define RV_ROLE_PACE "pace"
+
+/* The role of the frames of an error card (model/card.h); the unit is the horizon k. */
+#define RV_ROLE_CARD "card"
 
 /* The role of a frame about one finished training episode. Its unit is e + k * env.count for the k-th episode that
  * environment e ended in the tick; its step is that of the environment's last transition. */

@@ -29,7 +29,22 @@ static int64_t rows_before_updates(const rv_schedule *s)
 
 bool rv_schedule_imagines(const rv_schedule *s)
 {
-    return s->policy->real_share < 1.0 || (s->policy->real_share_steps > 0 && s->policy->real_share_end < 1.0);
+    const rv_sac_cfg *p = s->policy;
+    bool has_end = p->real_share_steps > 0 || p->share == RV_SHARE_HOLDOUT;
+    return p->real_share < 1.0 || (has_end && p->real_share_end < 1.0);
+}
+
+bool rv_schedule_triggers(const rv_schedule *s)
+{
+    const rv_schedule_cfg *c = s->schedule;
+    return rv_schedule_imagines(s) &&
+           (c->retrain_loss_rise > 0 || c->retrain_policy_kl > 0 || c->retrain_disagreement > 0);
+}
+
+bool rv_schedule_probes(const rv_schedule *s)
+{
+    return rv_schedule_imagines(s) &&
+           (rv_schedule_triggers(s) || s->policy->share == RV_SHARE_HOLDOUT || rv_schedule_card(s) > 0);
 }
 
 int64_t rv_schedule_ticks(const rv_schedule *s)
@@ -48,6 +63,26 @@ int rv_schedule_length(const rv_schedule *s, int64_t n_real)
         return (int)r->length_end;
     return (int)(r->length_start + (r->length_end - r->length_start) * (epoch - r->length_from_epoch) /
                                        (r->length_to_epoch - r->length_from_epoch));
+}
+
+int rv_schedule_longest(const rv_schedule *s)
+{
+    return s->rollout->length == RV_LENGTH_AUTO ? (int)s->rollout->length_end
+                                                : rv_schedule_length(s, s->schedule->total_steps);
+}
+
+int rv_schedule_card(const rv_schedule *s)
+{
+    int64_t least = s->rollout->length == RV_LENGTH_AUTO ? s->rollout->length_end : 0;
+    return (int)(s->rollout->card > least ? s->rollout->card : least);
+}
+
+int64_t rv_schedule_interval(const rv_schedule *s)
+{
+    const rv_schedule_cfg *c = s->schedule;
+    if (!rv_schedule_triggers(s))
+        return c->retrain_every;
+    return c->retrain_gap > c->tick_steps ? c->retrain_gap : c->tick_steps;
 }
 
 int rv_schedule_generations(const rv_schedule *s)
@@ -80,10 +115,12 @@ rv_tick rv_schedule_tick(const rv_schedule *s, int64_t tick)
     }
     t.is_random = t.first_step < c->warmup_steps;
     t.fit = fit_due(s, t.n_real);
+    t.fit_reasons = t.fit ? RV_FIT_INTERVAL : 0;
     t.retrain = fits_until(s, t.n_real) - 1;
     int64_t n_fitted = lockstep ? t.n_real : t.n_real - c->tick_steps;
     t.imagine = fit_due(s, n_fitted);
     t.imagine_retrain = fits_until(s, n_fitted) - 1;
+    t.imagine_rows = t.imagine_retrain < 0 ? 0 : c->warmup_steps + t.imagine_retrain * c->retrain_every;
     t.length = rv_schedule_length(s, t.n_real);
     int64_t learns_from = rows_before_updates(s);
     if (t.n_real >= learns_from) {

@@ -88,6 +88,10 @@ for n in 1 3; do
     steady pipelined $n schedule.mode=pipelined
     steady more-work $n schedule.mode=pipelined schedule.updates_per_step=8 model.max_epochs=30 rollout.max_disagreement=0
 done
+steady trusts 3 rollout.length_end=4 rollout.disagreement=quantile rollout.max_disagreement=0.9 \
+    rollout.full_disagreement=0.2 policy.confidence=0.05 policy.target=expansion policy.target_steps=2
+steady decides 3 schedule.retrain_policy_kl=0.001 schedule.retrain_gap=20 policy.share=holdout \
+    rollout.length=auto rollout.length_end=3 model.holdout_segment=12
 steady mujoco 3 env.name=Hopper-v4
 [ "$n_bad" = 0 ] || {
     echo "FAILED: $n_bad of the checks above"

@@ -1,4 +1,5 @@
-/* bench_learn.c - whole steps of learning: an update of the policy, an epoch of the ensemble, imagined transitions.
+/* bench_learn.c - whole steps of learning: an update of the policy, an epoch of the ensemble, imagined transitions, an
+ * error card.
  *
  * What counts as work is what the equations need (sac.h, member.h, branch.h), in products of matrices alone, 2 m n k
  * each: no weight gradient that nobody reads, no gradient at the inputs of a first layer, and in the actor's step a row
@@ -7,13 +8,15 @@
 #include "base/memory.h"
 #include "math/vector.h"
 #include "model/branch.h"
+#include "model/card.h"
+#include "model/holdout.h"
 #include "nn/policy_net.h"
 #include "run/config.h"
 #include "tests/bench/bench.h"
 
 #include <string.h>
 
-enum { BUFFER = 100000, EPOCH_ROWS = 10000, RUN_BLOCKS = 10, MEMBERS = 7 };
+enum { BUFFER = 100000, EPOCH_ROWS = 10000, RUN_BLOCKS = 10, MEMBERS = 7, CARD_STEPS = 15 };
 
 /* what tells rows apart: the task, and what differs from the default settings (HalfCheetah's networks) */
 typedef struct setting {
@@ -105,7 +108,7 @@ static rv_status gather_run(void *work)
     rv_rng rng = rv_rng_at(1, RV_STREAM_BATCH, 0, l->update++);
     for (int k = 0; k < l->shard->rows; k++)
         l->drawn[k] = l->buffer + (int64_t)rv_rng_below(&rng, BUFFER) * width;
-    rv_row_gather(l->shard->rows, width, l->drawn, l->batch);
+    rv_row_gather(l->shard->rows, width, l->drawn, width, l->batch);
     return RV_OK;
 }
 
@@ -140,6 +143,12 @@ typedef struct ensemble {
     float *published, *policy; /* (MEMBERS, n_published), (n_params) */
     float *rows;               /* (branches, row.width) */
     int64_t block;             /* of all that were run */
+
+    /* of the card */
+    rv_card *card;
+    rv_card_source card_source;
+    uint32_t *split; /* (n_real) */
+    float *critics;  /* (2, n_params) */
 } ensemble;
 
 static void ensemble_destroy(void **work)
@@ -152,6 +161,9 @@ static void ensemble_destroy(void **work)
     rv_mem_free(&e->published);
     rv_mem_free(&e->policy);
     rv_mem_free(&e->rows);
+    rv_card_destroy(&e->card);
+    rv_mem_free(&e->split);
+    rv_mem_free(&e->critics);
     rv_mem_free(work);
 }
 
@@ -198,26 +210,34 @@ static rv_status fit_run(void *work)
     return RV_OK;
 }
 
-static rv_status imagine_create(const bench *row, void **work)
+/* members as they are before a fit, all of them in order, and an actor of random weights */
+static rv_status publish(ensemble *e, rv_mlp *policy_net)
 {
-    rv_status status = RV_OK;
-    rv_mlp net;
-    ensemble *e = NULL;
-    RV_TRY(ensemble_create(row->args, BUFFER, &e));
-    const rv_rollout_cfg *rollout = &e->cfg.rollout;
     const rv_sac_cfg *policy = &e->cfg.policy;
-    RV_TRY_GOTO(RV_NEW(e->published, MEMBERS * e->shape.n_published), fail);
+    RV_TRY(RV_NEW(e->published, MEMBERS * e->shape.n_published));
     for (int m = 0; m < MEMBERS; m++) {
         rv_member_publish(e->members[m], e->published + m * e->shape.n_published);
         e->elites[m] = m;
     }
-    RV_TRY_GOTO(
-        rv_policy_net_init(e->spec->n_obs, e->spec->n_act, (int)policy->hidden_layers, (int)policy->hidden, &net),
-        fail);
-    RV_TRY_GOTO(RV_NEW(e->policy, net.n_params), fail);
+    RV_TRY(rv_policy_net_init(e->spec->n_obs, e->spec->n_act, (int)policy->hidden_layers, (int)policy->hidden,
+                              policy_net));
+    RV_TRY(RV_NEW(e->policy, policy_net->n_params));
     rv_rng rng = rv_rng_at(1, RV_STREAM_INIT, 0, 0);
-    rv_mlp_init_glorot(&net, &rng, e->policy);
-    RV_TRY_GOTO(rv_branch_create(rollout, MEMBERS, &e->shape, &net, e->spec, false, &e->branch), fail);
+    rv_mlp_init_glorot(policy_net, &rng, e->policy);
+    return RV_OK;
+}
+
+static rv_status imagine_create(const bench *row, void **work)
+{
+    rv_status status = RV_OK;
+    rv_mlp net;
+    static const double per_output[1 + 17]; /* of HalfCheetah; what is reported is looked at by nobody */
+    const rv_lesson lesson = {.steps = 1};
+    ensemble *e = NULL;
+    RV_TRY(ensemble_create(row->args, BUFFER, &e));
+    const rv_rollout_cfg *rollout = &e->cfg.rollout;
+    RV_TRY_GOTO(publish(e, &net), fail);
+    RV_TRY_GOTO(rv_branch_create(rollout, MEMBERS, &e->shape, &net, e->spec, false, &lesson, &e->branch), fail);
     RV_TRY_GOTO(RV_NEW(e->rows, rollout->branches * e->shape.row.width), fail);
     e->source = (rv_branch_source){.seed = 1,
                                    .length = 1,
@@ -227,7 +247,8 @@ static rv_status imagine_create(const bench *row, void **work)
                                    .members = e->published,
                                    .n_elites = (int)e->cfg.model.elites,
                                    .elites = e->elites,
-                                   .policy = e->policy};
+                                   .policy = e->policy,
+                                   .standard = {rv_branch_gate(rollout), per_output}};
     *work = e;
     return RV_OK;
 fail:
@@ -253,11 +274,70 @@ static rv_status imagine_run(void *work)
     return RV_OK;
 }
 
+/* every row goes on from the one before it, so that all windows are long */
+static void join_rows(ensemble *e)
+{
+    const rv_row *r = &e->shape.row;
+    for (int64_t i = 1; i < e->n_real; i++)
+        memcpy(e->real + i * r->width, e->real + (i - 1) * r->width + r->next_obs, (size_t)r->n_obs * sizeof(float));
+}
+
+static rv_status card_create(const bench *row, void **work)
+{
+    rv_status status = RV_OK;
+    rv_mlp net, critic;
+    ensemble *e = NULL;
+    RV_TRY(ensemble_create(row->args, BUFFER, &e));
+    const rv_sac_cfg *policy = &e->cfg.policy;
+    join_rows(e);
+    RV_TRY_GOTO(publish(e, &net), fail);
+    RV_TRY_GOTO(rv_mlp_init(e->shape.n_in, (int)policy->hidden_layers, (int)policy->hidden, 1, RV_RELU, &critic), fail);
+    RV_TRY_GOTO(RV_NEW(e->critics, 2 * critic.n_params), fail);
+    bench_fill(1, 2 * critic.n_params, e->critics);
+    RV_TRY_GOTO(RV_NEW(e->split, e->n_real), fail);
+    rv_holdout_split(&e->cfg.model, 1, 0, e->n_real, e->split);
+    const rv_card_setup setup = {.steps = CARD_STEPS,
+                                 .n_members = MEMBERS,
+                                 .count = 1,
+                                 .max_rows = e->n_real,
+                                 .discount = policy->discount,
+                                 .shape = &e->shape,
+                                 .spec = e->spec,
+                                 .policy_net = &net,
+                                 .critic_net = &critic};
+    RV_TRY_GOTO(rv_card_create(&setup, &e->card), fail);
+    e->card_source = (rv_card_source){.members = e->published,
+                                      .n_elites = (int)e->cfg.model.elites,
+                                      .elites = e->elites,
+                                      .n_rows = e->n_real,
+                                      .rows = e->real,
+                                      .n_held = rv_holdout_rows(&e->cfg.model, e->n_real),
+                                      .held = e->split,
+                                      .policy = e->policy,
+                                      .critics = e->critics};
+    *work = e;
+    return RV_OK;
+fail:
+    ensemble_destroy((void **)&e);
+    return status;
+}
+
+static rv_status card_run(void *work)
+{
+    ensemble *e = work;
+    rv_card_report report;
+    RV_TRY(rv_card_run(e->card, &e->card_source, &report));
+    RV_CHECK(report.windows[CARD_STEPS] == RV_CARD_WINDOWS, RV_E_INTERNAL, "%d windows are long enough, expected %d",
+             report.windows[CARD_STEPS], RV_CARD_WINDOWS);
+    return RV_OK;
+}
+
 /* ---- the table ---- */
 
 static const setting half_cheetah = {"HalfCheetah-v4", 0, {0}};
 static const setting pendulum = {"Pendulum-v1", 2, {"policy.hidden=64", "policy.batch=100"}};
 static const setting no_holdout = {"HalfCheetah-v4", 2, {"model.holdout_ratio=1e-4", "schedule.warmup_steps=10000"}};
+static const setting segments = {"HalfCheetah-v4", 1, {"model.holdout_segment=50"}};
 static const setting gate = {"HalfCheetah-v4", 1, {"rollout.max_disagreement=1e6"}};
 
 /* weights of networks with biases left out: o observations, a actions, h units in each hidden layer */
@@ -279,6 +359,12 @@ static const setting gate = {"HalfCheetah-v4", 1, {"rollout.max_disagreement=1e6
 #define EPOCH_FLOP (2.0 * MEMBERS * EPOCH_ROWS * (3 * MEMBER(17, 6, 200) - FIRST_MEMBER_LAYER(17, 6, 200)))
 #define BLOCK      1000 /* rollout.block */
 
+/* products of an error card: windows (7 members and 5 elites; values of both states), held-out rows, Jacobians */
+#define VALUE (ACTOR(17, 6, 256) + 2 * CRITIC(17, 6, 256))
+#define CARD_FLOP                                                                                                      \
+    (2.0 * RV_CARD_WINDOWS * CARD_STEPS * (12.0 * MEMBER(17, 6, 200) + 2 * VALUE) +                                    \
+     2.0 * RV_CARD_ROWS * MEMBERS * MEMBER(17, 6, 200) + 2.0 * RV_CARD_GAINS * 5 * 17 * 2 * MEMBER(17, 6, 200))
+
 const bench bench_learn[] = {
     {"sac/half_cheetah", "updates/s",
      "SAC: observation 17, action 6, 2 x 256, batch 256; batch and noise drawn, both gradients, Adam, targets", 1,
@@ -295,5 +381,7 @@ const bench bench_learn[] = {
     {"imagine/gate", "transitions/s", "the same with all 7 members and the disagreement gate, which stops nothing",
      RUN_BLOCKS *BLOCK, 2.0 * (ACTOR(17, 6, 256) + MEMBERS * MEMBER(17, 6, 200)), 0, imagine_create, imagine_run,
      ensemble_destroy, &gate},
+    {"card", "s", "an error card of 15 steps, 7 members (5 elites), with critics (HalfCheetah)", 1, CARD_FLOP, 0,
+     card_create, card_run, ensemble_destroy, &segments},
     {0},
 };

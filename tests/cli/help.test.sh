@@ -61,6 +61,7 @@ json envs check Pendulum-v1
 json envs replay "$SOURCE/tests/unit/env/reference/Pendulum-v1.sin.csv"
 json hash run
 json ledger run
+json diagnose run
 json eval run --episodes 2
 python3 -m json.tool <run/run.json >/dev/null || bad "run.json"
 
@@ -69,7 +70,8 @@ for key in $("$REVERIE" train --help | grep -oE '[a-z]+\.[a-z_]+=' | tr -d = | s
     prints "$key: " config explain "$key"
 done
 # a full disk is no success
-for words in --help "train --help" "config show" "envs list" "envs list --json" "layout $tiny -n 2" "hash run"; do
+for words in --help "train --help" "config show" "envs list" "envs list --json" "layout $tiny -n 2" "hash run" \
+    "diagnose run --text"; do
     code=0
     # shellcheck disable=SC2086
     "$REVERIE" $words >/dev/full 2>err || code=$?

@@ -129,7 +129,7 @@ assert roles["model"]["samples"] == roles["rollout"]["samples"] == 0 and roles["
 for signal in INT TERM; do
     rm err
     # a shell's job in the background is deaf to Ctrl-C otherwise
-    env --default-signal=INT "$REVERIE" layout --measure "$SOURCE/configs/hopper.yaml" -n 2 >out 2>err &
+    env --default-signal=INT "$REVERIE" layout --measure "$SOURCE/configs/mbpo/hopper.yaml" -n 2 >out 2>err &
     pid=$!
     wait_for 30 grep -sq '^step ' err || fail "the trial does not get going: $(cat err)"
     [ -n "$(left)" ] || bad "the trial works elsewhere"

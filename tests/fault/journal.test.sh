@@ -144,11 +144,14 @@ obs, env = (json.loads(data[8:8 + n])[name]["data_offsets"] for name in ("obs", 
 rows = [(round(e * 2**24), round(s * 1024)) for e, s, x in struct.iter_unpack("<3f", data[8 + n + obs[0]:8 + n + obs[1]])]
 steps = [tuple(map(int, line.split())) for line in open("steps")]
 assert len(rows) == 6000 and len(set(rows)) == 6000, "a row is there twice"
-assert len(set(steps)) == len(steps), "a step was made twice"
+# an episode of which nobody has heard when its first step is cut off begins again with that step
+twice = [step for step, times in collections.Counter(steps).items() if times > 1]
+assert all(number == 0 for _, number in twice), f"made twice: {twice}"
 lost = set(rows) - set(steps)
-in_flight = set(steps) - set(rows)
-print(f"{len(rows)} rows, {len(steps)} steps, {len(lost)} rows without a step, {len(in_flight)} in flight in {n_kills} kills")
-assert not lost and len(in_flight) <= 2 * n_kills
+n_in_flight = len(steps) - len(rows)
+print(f"{len(rows)} rows, {len(steps)} steps, {len(lost)} rows without a step, {n_in_flight} in flight in "
+      f"{n_kills} kills, {len(twice)} first steps made again")
+assert not lost and n_in_flight <= 2 * n_kills
 numbers = collections.defaultdict(list)
 for r in map(json.loads, open(run + "/metrics.jsonl")):
     if r["role"] == "episode":

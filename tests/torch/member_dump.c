@@ -1,6 +1,7 @@
 /* member_dump.c - writes what an ensemble member computes, for tests/torch/member_referee.py to compute again.
  *
- *   member_dump FOLDER KERNELS    KERNELS: a setting, kernels.instructions=avx2 or the like
+ *   member_dump FOLDER KERNELS KEY=VALUE...    KERNELS: a setting, kernels.instructions=avx2 or the like; the others
+ * are settings of the section "model" without its name
  *
  * settings.txt: "name value ..." per line; the rest are raw little-endian arrays:
  *   batch_*: one batch at random parameters: loss, gradient, parameters after 1 and after 10 Adam updates on it
@@ -52,6 +53,8 @@ static rv_status dump_settings(const rv_model_cfg *cfg, const rv_member_shape *s
     RV_CHECK(f, RV_E_IO, "%s/settings.txt cannot be created", folder);
     fprintf(f, "n_obs %d\nn_act %d\nrows %d\nfit_rows %d\n", N_OBS, N_ACT, ROWS, FIT_ROWS);
     fprintf(f, "batch %lld\n", (long long)cfg->batch);
+    fprintf(f, "deterministic %d\nnext_state %d\nnormalised %d\nends %d\n", s->is_deterministic, s->predicts_state,
+            s->is_normalised, s->ends);
     fprintf(f, "learning_rate %.17g\nlogvar_weight %.17g\n", cfg->learning_rate, cfg->logvar_weight);
     fprintf(f, "sizes");
     for (int l = 0; l <= s->mlp.n_layers; l++)
@@ -73,23 +76,25 @@ static rv_status dump_batch(const rv_model_cfg *cfg, const rv_member_shape *s)
     RV_TRY(RV_NEW(m, s->n_trained));
     RV_TRY(RV_NEW(v, s->n_trained));
     RV_TRY(RV_NEW(x, ROWS * s->n_in));
-    RV_TRY(RV_NEW(y, ROWS * s->n_out));
-    RV_TRY(RV_NEW(d_out, ROWS * 2 * s->n_out));
+    RV_TRY(RV_NEW(y, ROWS * s->n_y));
+    RV_TRY(RV_NEW(d_out, ROWS * s->n_raw));
     RV_TRY(rv_mlp_tape_create(&s->mlp, ROWS, &tape));
 
     rv_rng rng = rv_rng_at(SEED, RV_STREAM_TEST, 0, 0);
     rv_mlp_init_truncated_normal(&s->mlp, &rng, params);
     for (int l = 0; l < s->mlp.n_layers; l++)
         fill_normal(&rng, 0.3, s->mlp.sizes[l + 1], params + s->mlp.bias[l]);
-    fill_normal(&rng, 0.5, s->n_out, params + s->hi);
-    fill_normal(&rng, 0.5, s->n_out, params + s->lo);
-    for (int j = 0; j < s->n_out; j++)
-        params[s->lo + j] -= 1;
+    fill_normal(&rng, 0.5, s->lo - s->hi, params + s->hi);
+    fill_normal(&rng, 0.5, s->n_trained - s->lo, params + s->lo);
+    for (int64_t j = s->lo; j < s->n_trained; j++)
+        params[j] -= 1;
     fill_normal(&rng, 1, ROWS * s->n_in, x);
-    fill_normal(&rng, 1, ROWS * s->n_out, y);
+    fill_normal(&rng, 1, ROWS * s->n_y, y);
+    for (int i = 0; i < ROWS && s->ends; i++)
+        y[i * s->n_y + s->n_out] = y[i * s->n_y + s->n_out] > 0.5F;
     RV_TRY(write_floats("batch_params.f32", s->n_trained, params));
     RV_TRY(write_floats("batch_x.f32", ROWS * s->n_in, x));
-    RV_TRY(write_floats("batch_y.f32", ROWS * s->n_out, y));
+    RV_TRY(write_floats("batch_y.f32", ROWS * s->n_y, y));
     for (int t = 1; t <= 10; t++) {
         double loss = rv_member_loss(cfg, s, params, ROWS, x, y, &tape, d_out, grad);
         if (t == 1) {
@@ -145,6 +150,8 @@ static rv_status dump_fit(const rv_model_cfg *cfg, const rv_member_shape *s)
     for (int i = 0; i < FIT_ROWS; i++)
         for (int j = 0; j < N_OBS; j++)
             rows[i * width + s->row.next_obs + j] += rows[i * width + j] + rows[i * width + (j + 1) % N_OBS] / 4;
+    for (int i = 0; i < FIT_ROWS; i++)
+        rows[i * width + s->row.terminated] = rows[i * width] + rows[i * width + 1] > -3;
     RV_TRY(write_floats("fit_rows.f32", FIT_ROWS * width, rows));
 
     double losses[2];
@@ -163,23 +170,38 @@ static rv_status dump_fit(const rv_model_cfg *cfg, const rv_member_shape *s)
     return RV_OK;
 }
 
-static rv_status dump(void)
+static rv_status set(rv_model_cfg *cfg, const char *setting)
 {
-    const rv_model_cfg cfg = {
+    char name[64];
+    const char *value = strchr(setting, '=');
+    RV_CHECK(value && (size_t)(value - setting) < sizeof name, RV_E_CONFIG, "'%s' is no setting", setting);
+    (void)snprintf(name, sizeof name, "%.*s", (int)(value - setting), setting);
+    const rv_field *field = rv_field_find(rv_model_cfg_fields, name);
+    RV_CHECK(field, RV_E_CONFIG, "'%s' is no setting", setting);
+    return rv_field_parse(field, value + 1, cfg);
+}
+
+static rv_status dump(int n_settings, char **settings)
+{
+    rv_model_cfg cfg = {
         .members = 7,
         .elites = 5,
         .hidden_layers = 3,
         .hidden = 64,
         .learning_rate = 1e-3,
         .batch = 128,
+        .bootstrap = true,
         .weight_decay = {4, {1e-2, 2e-2, 3e-2, 4e-2}},
         .holdout_ratio = 0.2,
         .holdout_max = 5000,
+        .holdout_segment = 1,
         .improvement = 0.01,
         .logvar_max = 0.5,
         .logvar_min = -10,
         .logvar_weight = 0.05,
     };
+    for (int i = 0; i < n_settings; i++)
+        RV_TRY(set(&cfg, settings[i]));
     rv_member_shape shape;
     RV_TRY(rv_member_shape_init(&cfg, N_OBS, N_ACT, &shape));
     RV_TRY(dump_settings(&cfg, &shape));
@@ -190,14 +212,14 @@ static rv_status dump(void)
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        fprintf(stderr, "usage: member_dump FOLDER KERNELS\n");
+    if (argc < 3) {
+        fprintf(stderr, "usage: member_dump FOLDER KERNELS KEY=VALUE...\n");
         return 64;
     }
     folder = argv[1];
     rv_status status = dump_choose_kernels(argv[2]);
     if (status == RV_OK)
-        status = dump();
+        status = dump(argc - 3, argv + 3);
     if (status != RV_OK)
         fprintf(stderr, "member_dump: %s\n", rv_error_last()->text);
     return rv_status_exit_code(status);

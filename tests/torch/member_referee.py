@@ -36,7 +36,11 @@ sizes = [int(n) for n in settings["sizes"]]
 decay = settings["weight_decay"]
 learning_rate = settings["learning_rate"][0]
 logvar_weight = settings["logvar_weight"][0]
+is_deterministic, is_next_state, is_normalised, ends = (
+    bool(settings[k][0]) for k in ("deterministic", "next_state", "normalised", "ends"))
 n_in, n_out = n_obs + n_act, n_obs + 1
+n_y = n_out + ends
+assert sizes[-1] == (1 if is_deterministic else 2) * n_out + ends
 
 
 def blocks():
@@ -44,8 +48,9 @@ def blocks():
     for l in range(len(decay)):
         yield f"W{l + 1}", (sizes[l], sizes[l + 1])
         yield f"b{l + 1}", (sizes[l + 1],)
-    yield "hi", (n_out,)
-    yield "lo", (n_out,)
+    if not is_deterministic:
+        yield "hi", (n_out,)
+        yield "lo", (n_out,)
 
 
 def split(flat):
@@ -69,17 +74,24 @@ class Member:
             h = h @ self.p[f"W{l + 1}"] + self.p[f"b{l + 1}"]
             if l + 1 < len(decay):
                 h = h * torch.sigmoid(h)
-        return h[:, :n_out], h[:, n_out:]
+        return h[:, :n_out], h[:, n_out : 2 * n_out], h[:, -1]
 
     def loss(self, x, y):
-        mu, r = self.outputs(x)
-        hi, lo = self.p["hi"], self.p["lo"]
-        logvar = hi - F.softplus(hi - r, threshold=1e9)
-        logvar = lo + F.softplus(logvar - lo, threshold=1e9)
-        loss = ((mu - torch.as_tensor(y, dtype=self.dtype)) ** 2 * torch.exp(-logvar) + logvar).mean()
+        mu, r, z = self.outputs(x)
+        y = torch.as_tensor(y, dtype=self.dtype)
+        if is_deterministic:
+            loss = F.mse_loss(mu, y[:, :n_out])
+        else:
+            hi, lo = self.p["hi"], self.p["lo"]
+            logvar = hi - F.softplus(hi - r, threshold=1e9)
+            logvar = lo + F.softplus(logvar - lo, threshold=1e9)
+            loss = ((mu - y[:, :n_out]) ** 2 * torch.exp(-logvar) + logvar).mean()
+            loss = loss + logvar_weight * (hi.sum() - lo.sum())
+        if ends:
+            loss = loss + F.binary_cross_entropy_with_logits(z, y[:, n_out])
         for l in range(len(decay)):
             loss = loss + decay[l] / 2 * (self.p[f"W{l + 1}"] ** 2).sum()
-        return loss + logvar_weight * (hi.sum() - lo.sum())
+        return loss
 
     def gradient(self, x, y):
         """of the loss; also left in the parameters, for the optimiser"""
@@ -98,16 +110,18 @@ class Member:
 
 
 def compare(what, got, single, truth, tolerance):
-    """Dictionaries of arrays: the member's, single-precision torch's, double-precision torch's."""
+    """Dictionaries of arrays: the member's, single-precision torch's, double-precision torch's. Where single precision
+    itself costs much, ten times that is allowed."""
     global failures
     for name in truth:
         largest = np.abs(truth[name]).max()
         error = np.abs(got[name] - truth[name]).max() / largest
         torch_error = np.abs(single[name] - truth[name]).max() / largest
-        ok = np.isfinite(error) and error <= tolerance and largest > 0
+        allowed = max(tolerance, 10 * torch_error)
+        ok = np.isfinite(error) and error <= allowed and largest > 0
         failures += not ok
         print(f"{'ok  ' if ok else 'FAIL'} {what:24} {name:5} off by {error:.1e} (torch float32 {torch_error:.1e}), "
-              f"allowed {tolerance:.0e} of {largest:.3g}")
+              f"allowed {allowed:.0e} of {largest:.3g}")
 
 
 def changes(after, before):
@@ -116,7 +130,7 @@ def changes(after, before):
 
 def check_batch():
     x = load("batch_x.f32", np.float32, rows, n_in)
-    y = load("batch_y.f32", np.float32, rows, n_out)
+    y = load("batch_y.f32", np.float32, rows, n_y)
     start = load("batch_params.f32", np.float32)
     first = split(start)
     double, single = Member(start, torch.float64), Member(start, torch.float32)
@@ -139,12 +153,26 @@ def check_fit():
     before, after = load("fit_before.f32", np.float32), load("fit_after.f32", np.float32)
     train_loss, holdout_loss = load("fit_losses.f64", np.float64)
     x = table[:, :n_in]
-    y = np.concatenate([table[:, -2:-1], table[:, n_in : n_in + n_obs] - table[:, :n_obs]], axis=1)
-    mean, std = x.mean(axis=0), x.std(axis=0)
-    n_trained = len(before) - 2 * n_in - 1
-    compare("fit statistics", {"mean": after[n_trained : n_trained + n_in], "std": after[n_trained + n_in : -1]},
-            {"mean": mean.astype(np.float32), "std": std.astype(np.float32)}, {"mean": mean, "std": std}, TOLERANCE)
-    x = (x - mean) / std
+    state = table[:, n_in : n_in + n_obs] - (0 if is_next_state else table[:, :n_obs])
+    y = np.concatenate([table[:, -2:-1], state], axis=1)
+    # what is published: parameters, mean and std of the inputs, loss, logvar, mean and std of the targets
+    n_trained = sum(int(np.prod(shape)) for _, shape in blocks())
+    widths = [n_in, n_in, 1, n_out * is_deterministic, n_out * is_normalised, n_out * is_normalised]
+    published = np.split(after[n_trained:], np.cumsum(widths))
+    assert len(published[-1]) == 0
+    mean, std, loss, logvar, y_mean, y_std = published[:-1]
+
+    def check_statistics(what, got_mean, got_std, of):
+        truth = {"mean": of.mean(axis=0), "std": of.std(axis=0)}
+        compare(what, {"mean": got_mean, "std": got_std}, {k: v.astype(np.float32) for k, v in truth.items()}, truth,
+                TOLERANCE)
+        return (of - truth["mean"]) / truth["std"]
+
+    x = check_statistics("fit statistics", mean, std, x)
+    if is_normalised:
+        y = check_statistics("fit target statistics", y_mean, y_std, y)
+    if ends:
+        y = np.concatenate([y, table[:, -1:]], axis=1)
 
     members = [Member(before, torch.float64), Member(before, torch.float32)]
     first = split(before)
@@ -155,14 +183,17 @@ def check_fit():
             picked = order[at : at + batch]
             total += m.update(x[picked], y[picked]) * len(picked)
         mu = m.outputs(x[holdout])[0].detach().numpy()
-        results.append({"train": np.array(total / len(order)), "held": np.array(((mu - y[holdout]) ** 2).mean())})
+        square = ((mu - y[holdout][:, :n_out]) ** 2).mean(axis=0)
+        results.append({"train": np.array(total / len(order)), "held": square.mean(), "logvar": np.log(square)})
     truth, single = members[0].values(), members[1].values()
     got = split(after)
     compare("fit parameters", got, single, truth, TOLERANCE)
     compare("fit change", changes(got, first), changes(single, first), changes(truth, first), CHANGE_TOLERANCE)
+    logvars = [r.pop("logvar") for r in results]
     compare("fit loss", {"train": train_loss, "held": holdout_loss}, results[1], results[0], TOLERANCE)
-    compare("fit published loss", {"held": after[-1]}, {"held": results[1]["held"]}, {"held": results[0]["held"]},
-            TOLERANCE)
+    compare("fit published loss", {"held": loss}, {"held": results[1]["held"]}, {"held": results[0]["held"]}, TOLERANCE)
+    if is_deterministic:
+        compare("fit log variance", {"": logvar}, {"": logvars[1]}, {"": logvars[0]}, TOLERANCE)
 
 
 check_batch()

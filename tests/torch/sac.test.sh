@@ -10,7 +10,7 @@ temp=$(mktemp -d) || exit 1
 trap 'rm -rf "$temp"' EXIT
 status=0
 for kernels in "${sets[@]}"; do
-    for case in plain clamped; do
+    for case in plain clamped taught; do
         folder=$temp/$kernels-$case
         mkdir "$folder"
         "$BUILD/tests/sac_dump" "$folder" "$case" "$kernels" &&

@@ -3,6 +3,8 @@
  * where <kernels> is a setting, kernels.instructions=avx2 or the like
  *
  *   batch, eps_critic, eps_actor        all updates, one after another
+ *   steps                               with tails: of each row (N_STEPS, 4) the present, reward, -log pi, disagreement
+ *                                       of the single steps in it, 0 where there is none
  *   critic_grad<t>, actor_grad<t>       summed over shards, loss values behind, t = 1..N_UPDATES
  *   params<t>, adam_m<t>, adam_v<t>, target<t>   after update t; 0: at the start
  *   case.json                           shapes and settings
@@ -18,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_UPDATES = 5 };
+enum { N_UPDATES = 5, N_STEPS = 4 };
 
 typedef struct dump_case {
     const char *name;
@@ -53,6 +55,21 @@ static const dump_case cases[] = {
              .initial_alpha = 1.3,
              .target_entropy = "-1.25"},
      .clamp = true},
+    {.name = "taught",
+     .n_obs = 11,
+     .n_act = 3,
+     .cfg = {.hidden_layers = 2,
+             .hidden = 64,
+             .learning_rate = 3e-4,
+             .tau = 0.005,
+             .discount = 0.95,
+             .batch = 128,
+             .shards = 2,
+             .confidence = 0.7,
+             .target = RV_TARGET_EXPANSION,
+             .target_steps = N_STEPS,
+             .initial_alpha = 0.4,
+             .target_entropy = "auto"}},
 };
 
 static const char *folder;
@@ -91,9 +108,9 @@ static void write_case(const dump_case *c, const rv_sac *sac)
     fprintf(file,
             "{\"n_updates\": %d, \"n_obs\": %d, \"n_act\": %d, \"hidden_layers\": %" PRId64 ", \"hidden\": %" PRId64
             ", \"batch\": %" PRId64 ", \"learning_rate\": %.17g, \"tau\": %.17g, \"discount\": %.17g, "
-            "\"target_entropy\": %.17g}\n",
+            "\"target_entropy\": %.17g, \"confidence\": %.17g}\n",
             N_UPDATES, c->n_obs, c->n_act, c->cfg.hidden_layers, c->cfg.hidden, c->cfg.batch, c->cfg.learning_rate,
-            c->cfg.tau, c->cfg.discount, sac->target_entropy);
+            c->cfg.tau, c->cfg.discount, sac->target_entropy, c->cfg.confidence);
     fclose(file);
 }
 
@@ -101,6 +118,36 @@ static void randomise(rv_rng *rng, int64_t n, float *x)
 {
     for (int64_t i = 0; i < n; i++)
         x[i] = (float)rv_rng_normal(rng);
+}
+
+/* rows of up to N_STEPS made-up steps, which the referee puts together once more */
+static rv_status put_steps_together(const dump_case *c, const rv_row *r, rv_rng *rng, float *batch)
+{
+    enum { STEP = 4 };
+    const int64_t n = N_UPDATES * c->cfg.batch;
+    float *steps = NULL;
+    RV_TRY(RV_NEW(steps, n * N_STEPS * STEP));
+    for (int64_t i = 0; i < n; i++) {
+        float *row = batch + i * r->whole;
+        double worth = 1, reward = 0, entropy = 0, weight = 1;
+        for (int64_t j = 0; j <= i % N_STEPS; j++, worth *= c->cfg.discount) {
+            float *step = steps + (i * N_STEPS + j) * STEP;
+            randomise(rng, STEP, step);
+            step[0] = 1;
+            step[3] *= step[3];
+            const double doubt = (double)step[3] / c->cfg.confidence;
+            reward += worth * (double)step[1];
+            entropy += j > 0 ? worth * (double)step[2] : 0;
+            weight = fmin(weight, 1 / (1 + doubt * doubt));
+        }
+        row[r->reward] = (float)reward;
+        row[r->weight] = (float)weight;
+        row[r->discount] = (float)worth;
+        row[r->entropy] = (float)entropy;
+    }
+    write_array("steps", -1, n * N_STEPS * STEP, steps);
+    rv_mem_free(&steps);
+    return RV_OK;
 }
 
 /* weights that are not those of a fresh learner: biases, and targets that differ from the critics */
@@ -125,7 +172,7 @@ static void sum_shards(const rv_sac *sac, rv_sac_shard *shard, bool critic, cons
     int64_t n = critic ? rv_sac_critic_grad_size(sac) : rv_sac_actor_grad_size(sac);
     memset(sum, 0, (size_t)n * sizeof *sum);
     for (int64_t s = 0; s < sac->cfg.shards; s++) {
-        const float *rows = batch + s * shard->rows * sac->row.width;
+        const float *rows = batch + s * shard->rows * sac->row.whole;
         const float *noise = eps + s * shard->rows * sac->row.n_act;
         if (critic)
             rv_sac_critic_grad(sac, shard, rows, noise, part);
@@ -142,7 +189,7 @@ static rv_status dump(const dump_case *c)
     rv_sac_shard *shard = NULL;
     RV_TRY(rv_sac_create(&c->cfg, c->n_obs, c->n_act, 1, &sac));
     RV_TRY(rv_sac_shard_create(sac, &shard));
-    const int64_t n_batch = c->cfg.batch * sac->row.width;
+    const int64_t n_batch = c->cfg.batch * sac->row.whole;
     const int64_t n_eps = c->cfg.batch * c->n_act;
     float *batch = NULL;
     float *eps[2] = {NULL, NULL};
@@ -159,11 +206,13 @@ static rv_status dump(const dump_case *c)
     randomise(&rng, N_UPDATES * n_eps, eps[0]);
     randomise(&rng, N_UPDATES * n_eps, eps[1]);
     for (int64_t i = 0; i < N_UPDATES * c->cfg.batch; i++) {
-        float *row = batch + i * sac->row.width;
+        float *row = batch + i * sac->row.whole;
         for (int j = 0; j < c->n_act; j++)
             row[sac->row.act + j] = tanhf(row[sac->row.act + j]);
         row[sac->row.terminated] = i % 5 == 0 ? 1.0F : 0.0F;
     }
+    if (sac->row.whole > sac->row.width)
+        RV_TRY(put_steps_together(c, &sac->row, &rng, batch));
     write_case(c, sac);
     write_array("batch", -1, N_UPDATES * n_batch, batch);
     write_array("eps_critic", -1, N_UPDATES * n_eps, eps[0]);
@@ -202,6 +251,6 @@ int main(int argc, char **argv)
             return 1;
         }
     }
-    fprintf(stderr, "usage: sac_dump <folder> plain|clamped <kernels>\n");
+    fprintf(stderr, "usage: sac_dump <folder> plain|clamped|taught <kernels>\n");
     return 64;
 }

@@ -94,13 +94,14 @@ class Learner:
         return a, log_prob.sum(1, keepdim=True)
 
     def critic_gradients(self, data, eps):
-        obs, act, next_obs, reward, terminated = data
+        obs, act, next_obs, reward, terminated, weight, discount, entropy = data
         with torch.no_grad():
             next_act, log_prob = self.sample(next_obs, eps)
             next_q = torch.min(*[t(next_obs, next_act) for t in self.targets])
-            y = reward + CASE["discount"] * (1 - terminated) * (next_q - self.log_alpha.exp() * log_prob)
+            alpha = self.log_alpha.exp()
+            y = reward + alpha * entropy + discount * (1 - terminated) * (next_q - alpha * log_prob)
         q = [c(obs, act) for c in self.critics]
-        loss = sum(0.5 * torch.nn.functional.mse_loss(x, y) for x in q)
+        loss = sum(0.5 * (weight * (x - y) ** 2).mean() for x in q)
         self.optimizers[1].zero_grad()
         loss.backward()
         return torch.cat([*[c.grad() for c in self.critics], loss.detach()[None], q[0].detach().mean()[None]])
@@ -130,8 +131,17 @@ class Learner:
 
 
 def data_of(update):
+    """obs, act, next_obs, reward, terminated, weight, discount, entropy; what several steps come to is summed here"""
     rows = load("batch").reshape(CASE["n_updates"], BATCH, -1)[update - 1]
-    return rows.split([N_OBS, N_ACT, N_OBS, 1, 1], dim=1)
+    data = list(rows.split([N_OBS, N_ACT, N_OBS, 1, 1, rows.shape[1] - 2 * N_OBS - N_ACT - 2], dim=1)[:5])
+    one = torch.ones(BATCH, 1)
+    if CASE["confidence"] == 0:
+        return data + [one, CASE["discount"] * one, 0 * one]
+    there, reward, surprise, doubt = load("steps").reshape(CASE["n_updates"], BATCH, -1, 4)[update - 1].unbind(dim=2)
+    worth = CASE["discount"] ** torch.arange(there.shape[1], dtype=torch.float64)
+    data[3] = (worth * reward).sum(1, keepdim=True)
+    weight = (1 + (doubt / CASE["confidence"]) ** 2).reciprocal().min(dim=1, keepdim=True).values
+    return data + [weight, CASE["discount"] ** there.sum(1, keepdim=True), (worth * surprise)[:, 1:].sum(1, keepdim=True)]
 
 
 def noise_of(name, update):

@@ -49,7 +49,7 @@ static void set_up(fixture *f, const rv_sac_cfg *cfg, int n_obs, int n_act)
     *f = (fixture){0};
     RV_TEST_OK(rv_sac_create(cfg, n_obs, n_act, 7, &f->sac));
     RV_TEST_OK(rv_sac_shard_create(f->sac, &f->shard));
-    RV_TEST_OK(RV_NEW(f->batch, cfg->batch * f->sac->row.width));
+    RV_TEST_OK(RV_NEW(f->batch, cfg->batch * f->sac->row.whole));
     RV_TEST_OK(RV_NEW(f->eps[0], cfg->batch * n_act));
     RV_TEST_OK(RV_NEW(f->eps[1], cfg->batch * n_act));
     RV_TEST_OK(RV_NEW(f->critic_grad, rv_sac_critic_grad_size(f->sac)));
@@ -73,10 +73,16 @@ static void draw(fixture *f, uint64_t t)
     const rv_row *r = &f->sac->row;
     const int64_t n = f->sac->cfg.batch;
     rv_rng rng = rv_rng_at(11, RV_STREAM_TEST, 0, t);
-    randomise(&rng, n * r->width, 1.0, f->batch);
-    rv_vector_tanh((int)(n * r->width), f->batch, f->batch);
-    for (int64_t i = 0; i < n; i++)
-        f->batch[i * r->width + r->terminated] = i % 4 == 0 ? 1.0F : 0.0F;
+    randomise(&rng, n * r->whole, 1.0, f->batch);
+    rv_vector_tanh((int)(n * r->whole), f->batch, f->batch);
+    for (int64_t i = 0; i < n; i++) {
+        float *row = f->batch + i * r->whole;
+        row[r->terminated] = i % 4 == 0 ? 1.0F : 0.0F;
+        if (r->whole == r->width)
+            continue;
+        row[r->weight] = 0.5F + 0.5F * row[r->weight];
+        row[r->discount] = 0.5F + 0.5F * row[r->discount];
+    }
     randomise(&rng, n * r->n_act, 1.0, f->eps[0]);
     randomise(&rng, n * r->n_act, 1.0, f->eps[1]);
 }
@@ -226,6 +232,105 @@ static void test_actor_gradient(void)
     CU_ASSERT_NOT_EQUAL(f.actor_grad[net->bias[2] + ACT + 1], 0);
     check_network(&f, actor_grad, f.actor_grad + f.sac->n_actor + 1, f.actor_grad, net, f.sac->params);
     tear_down(&f);
+}
+
+/* with rows that have a tail */
+static void test_weighted_critic_gradient(void)
+{
+    fixture f;
+    rv_sac_cfg cfg = small_cfg();
+    cfg.confidence = 0.5;
+    cfg.target = RV_TARGET_EXPANSION;
+    cfg.target_steps = 3;
+    set_up(&f, &cfg, OBS, ACT);
+    CU_ASSERT_EQUAL_FATAL(f.sac->row.whole, f.sac->row.width + 3);
+    for (uint64_t t = 0; t < 3; t++)
+        update(&f, t);
+    draw(&f, 3);
+    const rv_mlp *net = &f.sac->critic;
+    for (int i = 0; i < 2; i++)
+        check_network(&f, critic_grad, f.critic_grad + f.sac->n_critics, f.critic_grad + i * net->n_params, net,
+                      f.sac->params + f.sac->n_actor + i * net->n_params);
+    tear_down(&f);
+}
+
+/* Q = 0 and Q' = 5 everywhere: y and the loss follow from the rows, the policy's log pi and the temperature alone */
+static void test_tails_say_target_and_weight(void)
+{
+    fixture f;
+    rv_sac_cfg cfg = test_cfg();
+    cfg.target = RV_TARGET_RETURN;
+    set_up(&f, &cfg, OBS, ACT);
+    const rv_row *r = &f.sac->row;
+    const rv_mlp *net = &f.sac->critic;
+    memset(f.sac->params + f.sac->n_actor, 0, (size_t)f.sac->n_critics * sizeof(float));
+    memset(f.sac->target, 0, (size_t)f.sac->n_critics * sizeof(float));
+    f.sac->target[net->bias[2]] = 5.0F;
+    f.sac->target[net->n_params + net->bias[2]] = 6.0F;
+    draw(&f, 0);
+    critic_grad(&f);
+    double loss = 0;
+    double bias_grad = 0;
+    for (int i = 0; i < BATCH; i++) {
+        const float *row = f.batch + i * r->whole;
+        const double next = i % 4 == 0 ? 0 : 5 - 0.2 * (double)f.shard->logp[i];
+        const double y = (double)row[r->reward] + 0.2 * (double)row[r->entropy] + (double)row[r->discount] * next;
+        CU_ASSERT_DOUBLE_EQUAL(f.shard->y[i], y, 1e-5);
+        loss += (double)row[r->weight] * y * y / BATCH;
+        bias_grad -= (double)row[r->weight] * y / BATCH;
+    }
+    CU_ASSERT_DOUBLE_EQUAL(f.critic_grad[f.sac->n_critics], loss, 1e-4);
+    CU_ASSERT_DOUBLE_EQUAL(f.critic_grad[net->bias[2]], bias_grad, 1e-5);
+    CU_ASSERT_DOUBLE_EQUAL(f.critic_grad[net->n_params + net->bias[2]], bias_grad, 1e-5);
+    tear_down(&f);
+}
+
+/* rows whose tails say one whole step teach what rows without one do; the settings that need none have none */
+static void test_a_tail_of_one_step_changes_nothing(void)
+{
+    fixture plain, told;
+    rv_sac_cfg cfg = test_cfg();
+    cfg.discount = 0.96875; /* a float */
+    set_up(&plain, &cfg, OBS, ACT);
+    cfg.confidence = 1;
+    set_up(&told, &cfg, OBS, ACT);
+    const rv_row *r = &told.sac->row;
+    draw(&plain, 0);
+    for (int i = 0; i < BATCH; i++) {
+        float *row = told.batch + i * r->whole;
+        memcpy(row, plain.batch + i * r->width, (size_t)r->width * sizeof *row);
+        row[r->weight] = 1;
+        row[r->discount] = 0.96875F;
+        row[r->entropy] = 0;
+    }
+    memcpy(told.eps[0], plain.eps[0], BATCH * ACT * sizeof(float));
+    critic_grad(&plain);
+    critic_grad(&told);
+    const size_t n_bytes = (size_t)rv_sac_critic_grad_size(plain.sac) * sizeof(float);
+    CU_ASSERT(memcmp(plain.critic_grad, told.critic_grad, n_bytes) == 0);
+    tear_down(&plain);
+    tear_down(&told);
+
+    const struct {
+        int target;
+        int64_t steps;
+        double confidence;
+        bool has_tail;
+    } cases[] = {{RV_TARGET_TD, 1, 0, false},        {RV_TARGET_TD, 1, 2, true},
+                 {RV_TARGET_EXPANSION, 1, 0, false}, {RV_TARGET_EXPANSION, 0, 0, true},
+                 {RV_TARGET_EXPANSION, 9, 0, true},  {RV_TARGET_RETURN, 1, 0, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const rv_sac_cfg c = {.target = cases[i].target,
+                              .target_steps = cases[i].steps,
+                              .confidence = cases[i].confidence,
+                              .discount = 0.9};
+        const rv_lesson l = rv_sac_lesson(&c);
+        const rv_row row = rv_row_for(rv_row_of(OBS, ACT), &l);
+        CU_ASSERT_EQUAL(l.steps, cases[i].steps);
+        CU_ASSERT_EQUAL(l.is_return, cases[i].target == RV_TARGET_RETURN);
+        CU_ASSERT(l.confidence == cases[i].confidence && l.discount == 0.9);
+        CU_ASSERT_EQUAL(row.whole - row.width, cases[i].has_tail ? 3 : 0);
+    }
 }
 
 /* L_alpha = -log_alpha (mean log pi + target_entropy), of which mean log pi rides behind the gradient */
@@ -519,8 +624,11 @@ static void test_create_refuses(void)
     rv_sac_destroy(&sac);
 }
 
-RV_TEST_EACH_SET("sac", {"critic gradient", test_critic_gradient}, {"actor gradient", test_actor_gradient},
-                 {"temperature gradient", test_temperature_gradient},
+RV_TEST_EACH_SET("sac", {"critic gradient", test_critic_gradient},
+                 {"weighted critic gradient", test_weighted_critic_gradient},
+                 {"tails say target and weight", test_tails_say_target_and_weight},
+                 {"a tail of one step changes nothing", test_a_tail_of_one_step_changes_nothing},
+                 {"actor gradient", test_actor_gradient}, {"temperature gradient", test_temperature_gradient},
                  {"temperature direction", test_temperature_direction},
                  {"only terminated rows do not bootstrap", test_only_terminated_rows_do_not_bootstrap},
                  {"actor sees the smaller critic", test_actor_sees_the_smaller_critic},

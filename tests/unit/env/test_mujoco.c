@@ -52,6 +52,7 @@ static const end_case ends[] = {
     {"Swimmer-v4", 2, 1000, false},
     {"Swimmer-v5", 5, 30, false},
     {"Hopper-v4", 1, 1.25, false},
+    {"Hopper-v4", 1, 3, false}, /* no bound above */
     {"Hopper-v4", 1, 0.3, true},
     {"Hopper-v4", 2, 0.19, false},
     {"Hopper-v4", 2, 0.21, true},

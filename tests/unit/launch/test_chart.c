@@ -108,6 +108,51 @@ static void says_that_gnuplot_is_missing(void)
     CU_ASSERT_EQUAL(rv_mem_blocks(), 0);
 }
 
-RV_TEST_MAIN("chart", {"draws pictures", draws_pictures}, {"keeps labels as they are", keeps_labels_as_they_are},
+static void draws_svg(const rv_chart *chart, char **out)
+{
+    size_t n = 0;
+    RV_TEST_OK(rv_chart_draw(chart, RV_CHART_SVG, 400, 300, out, &n));
+    CU_ASSERT_PTR_NOT_NULL(strstr(*out, "</svg>"));
+}
+
+/* edges of a band, something to compare with, a logarithmic axis, no ground */
+static void draws_what_is_asked_for(void)
+{
+    rv_chart chart = make_chart(2, 4, "curve");
+    char *plain = NULL, *svg = NULL;
+    draws_svg(&chart, &plain);
+    CU_ASSERT_PTR_NOT_NULL(strstr(plain, "fill=\"#ffffff\""));
+    CU_ASSERT_PTR_NULL(strstr(plain, "stroke-dasharray"));
+    chart.is_bare = true;
+    chart.curves[1].is_guide = true;
+    draws_svg(&chart, &svg);
+    CU_ASSERT_PTR_NULL(strstr(svg, "fill=\"#ffffff\""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(svg, "stroke-dasharray"));
+    rv_mem_free(&plain);
+    rv_mem_free(&svg);
+    rv_mem_free(&chart.curves[0].band);
+    draws_svg(&chart, &plain);
+    RV_TEST_OK(RV_NEW(chart.curves[0].low, 4));
+    RV_TEST_OK(RV_NEW(chart.curves[0].high, 4));
+    for (int k = 0; k < 4; k++) {
+        chart.curves[0].low[k] = k == 2 ? NAN : chart.curves[0].y[k] - 1;
+        chart.curves[0].high[k] = chart.curves[0].y[k] + 30;
+    }
+    draws_svg(&chart, &svg);
+    CU_ASSERT_STRING_NOT_EQUAL(plain, svg);
+    CU_ASSERT_PTR_NOT_NULL(strstr(svg, " 40<")); /* the axis reaches the upper edge */
+    rv_mem_free(&plain);
+    rv_mem_free(&svg);
+    chart.is_log = true;
+    chart.curves[0].y[1] = 1e-6;
+    draws_svg(&chart, &svg);
+    CU_ASSERT_PTR_NOT_NULL(strstr(svg, "1e-06<"));
+    rv_mem_free(&svg);
+    rv_chart_clear(&chart);
+    CU_ASSERT_EQUAL(rv_mem_blocks(), 0);
+}
+
+RV_TEST_MAIN("chart", {"draws pictures", draws_pictures}, {"draws what is asked for", draws_what_is_asked_for},
+             {"keeps labels as they are", keeps_labels_as_they_are},
              {"draws few and many points", draws_few_and_many_points},
              {"says that gnuplot is missing", says_that_gnuplot_is_missing})

@@ -36,7 +36,7 @@ static void test_show(void)
 
 static void test_explain(void)
 {
-    check_prints("explain", "rollout     branches imagined by the model (8 keys)\n");
+    check_prints("explain", "disk        a disk that is full (1 keys)\n");
     check_prints("explain policy", "tau               how fast the target critics follow the critics [0.005]\n");
     check_prints("explain policy.tau", "  takes    a number in [1e-08, 1]\n  default  0.005\n  unit     per update\n");
     check_prints("explain seed", "seed: ");
@@ -64,7 +64,9 @@ static void test_shipped_configs(void)
 {
     glob_t files;
     CU_ASSERT_FATAL(glob(RV_TEST_DIR "/../configs/*.yaml", 0, NULL, &files) == 0);
-    CU_ASSERT(files.gl_pathc >= 4);
+    CU_ASSERT_FATAL(glob(RV_TEST_DIR "/../configs/mbpo/*.yaml", GLOB_APPEND, NULL, &files) == 0);
+    CU_ASSERT_FATAL(glob(RV_TEST_DIR "/../configs/sac/*.yaml", GLOB_APPEND, NULL, &files) == 0);
+    CU_ASSERT(files.gl_pathc >= 18);
     for (size_t i = 0; i < files.gl_pathc; i++) {
         char line[512];
         snprintf(line, sizeof line, "check %s", files.gl_pathv[i]);

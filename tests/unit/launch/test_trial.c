@@ -43,6 +43,9 @@ static void trials_are_short(void)
         {"schedule.total_steps=1000", "schedule.warmup_steps=250", "schedule.updates_per_step=0"},
         {"policy.real_share=1", "policy.real_share_end=1", "rollout.branches=1000"},
         {"policy.shards=256", "rollout.branches=1000000", "schedule.tick_steps=1", "schedule.retrain_every=100"},
+        {"schedule.retrain_every=1000000000", "schedule.retrain_policy_kl=0.1", "policy.share=holdout",
+         "policy.real_share=1", "policy.real_share_end=0"},
+        {"rollout.length=auto", "rollout.length_end=15", "model.holdout_segment=20", "rollout.card=20"},
     };
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         rv_config c = config_of(kinds[k]);

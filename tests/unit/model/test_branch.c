@@ -1,202 +1,6 @@
-#include "env/env.h"
-#include "math/vector.h"
-#include "model/branch.h"
-#include "nn/policy_net.h"
-#include "rv_test.h"
+#include "branch_test.h"
 
 #include <stdlib.h>
-
-enum { MEMBERS = 5, MAX_OUT = 18, WIDEST = 64 };
-
-/* a small ensemble and policy on one task, real rows to start from, and room for the rows of a block */
-typedef struct bench {
-    const rv_env_spec *spec;
-    rv_rollout_cfg cfg;
-    rv_member_shape shape;
-    rv_mlp policy_net;
-    float *members, *policy, *real, *rows;
-    int elites[MEMBERS];
-    rv_branch *branch;
-    rv_branch_source source;
-    rv_branch_stats stats;
-} bench;
-
-static void set_up(bench *b, const char *env, int64_t block, int length, int64_t n_real, double max_disagreement,
-                   bool known_reward)
-{
-    const rv_model_cfg model = {
-        .members = MEMBERS, .elites = MEMBERS, .hidden_layers = 2, .hidden = 24, .batch = 1, .weight_decay = {.n = 3}};
-    *b = (bench){.cfg = {.block = block, .branches = block, .max_disagreement = max_disagreement}};
-    RV_TEST_OK(rv_env_find(env, &b->spec));
-    RV_TEST_OK(rv_member_shape_init(&model, b->spec->n_obs, b->spec->n_act, &b->shape));
-    RV_TEST_OK(rv_policy_net_init(b->spec->n_obs, b->spec->n_act, 2, 16, &b->policy_net));
-    RV_TEST_OK(RV_NEW(b->members, MEMBERS * b->shape.n_published));
-    RV_TEST_OK(RV_NEW(b->policy, b->policy_net.n_params));
-    RV_TEST_OK(RV_NEW(b->real, n_real * b->shape.row.width));
-    RV_TEST_OK(RV_NEW(b->rows, block * length * b->shape.row.width));
-    RV_TEST_OK(rv_branch_create(&b->cfg, MEMBERS, &b->shape, &b->policy_net, b->spec, known_reward, &b->branch));
-    rv_rng rng = rv_rng_at(1, RV_STREAM_TEST, 0, 0);
-    for (int64_t i = 0; i < n_real * b->shape.row.width; i++)
-        b->real[i] = (float)(0.1 * rv_rng_uniform(&rng));
-    for (int64_t i = 0; i < n_real; i++)
-        b->real[i * b->shape.row.width] += 1.2F; /* a hopper of this height is on its foot */
-    b->source = (rv_branch_source){.seed = 3,
-                                   .retrain = 2,
-                                   .length = length,
-                                   .n_real = n_real,
-                                   .real = b->real,
-                                   .n_members = MEMBERS,
-                                   .members = b->members,
-                                   .n_elites = 1,
-                                   .elites = b->elites,
-                                   .policy = b->policy};
-}
-
-static void tear_down(bench *b)
-{
-    rv_branch_destroy(&b->branch);
-    rv_mem_free(&b->members);
-    rv_mem_free(&b->policy);
-    rv_mem_free(&b->real);
-    rv_mem_free(&b->rows);
-}
-
-static void choose_elites(bench *b, int n, const int *elites)
-{
-    memcpy(b->elites, elites, (size_t)n * sizeof *elites);
-    b->source.n_elites = n;
-}
-
-static float *member(bench *b, int m)
-{
-    return b->members + m * b->shape.n_published;
-}
-
-/* predicts mean (n_out) and logvar whatever the input; the bounds are so wide that they do not bend it */
-static void make_constant(bench *b, int m, const float *mean, float logvar)
-{
-    const rv_member_shape *s = &b->shape;
-    float *p = member(b, m);
-    memset(p, 0, (size_t)s->n_published * sizeof *p);
-    for (int j = 0; j < s->n_out; j++) {
-        p[s->mlp.bias[s->mlp.n_layers - 1] + j] = mean[j];
-        p[s->mlp.bias[s->mlp.n_layers - 1] + s->n_out + j] = logvar;
-        p[s->hi + j] = 20;
-        p[s->lo + j] = -60;
-    }
-    for (int i = 0; i < s->n_in; i++)
-        p[s->std + i] = 1;
-}
-
-/* a member of its own: random weights and input statistics, log-variances about logvar */
-static void make_random(bench *b, int m, double size, float logvar)
-{
-    static const float zero[MAX_OUT];
-    const rv_member_shape *s = &b->shape;
-    float *p = member(b, m);
-    rv_rng rng = rv_rng_at(1, RV_STREAM_TEST, 1, (uint64_t)m);
-    make_constant(b, m, zero, logvar);
-    for (int64_t i = 0; i < s->mlp.bias[s->mlp.n_layers - 1]; i++)
-        p[i] += (float)(size * rv_rng_normal(&rng));
-    for (int i = 0; i < s->n_in; i++) {
-        p[s->mean + i] = (float)(0.3 * rv_rng_normal(&rng));
-        p[s->std + i] = (float)(0.5 + rv_rng_uniform(&rng));
-    }
-}
-
-/* a policy that looks at the state, with the same log deviation everywhere */
-static void make_policy(bench *b, double size, float mean, float log_std)
-{
-    const rv_mlp *net = &b->policy_net;
-    rv_rng rng = rv_rng_at(1, RV_STREAM_TEST, 2, 0);
-    int last = net->n_layers - 1;
-    int n_act = b->spec->n_act;
-    for (int64_t i = 0; i < net->n_params; i++)
-        b->policy[i] = (float)(size * rv_rng_normal(&rng));
-    for (int j = 0; j < n_act; j++) {
-        for (int i = 0; i < net->sizes[last]; i++)
-            b->policy[net->weight[last] + (int64_t)i * 2 * n_act + n_act + j] = 0;
-        b->policy[net->bias[last] + j] = mean;
-        b->policy[net->bias[last] + n_act + j] = log_std;
-    }
-}
-
-static const float *row(const bench *b, int64_t i)
-{
-    return b->rows + i * b->shape.row.width;
-}
-
-static void run(bench *b, int block)
-{
-    memset(b->rows, 0xff, (size_t)(b->cfg.block * b->source.length * b->shape.row.width) * sizeof *b->rows);
-    RV_TEST_OK(rv_branch_run(b->branch, &b->source, block, b->rows, &b->stats));
-    /* rows beyond the last one are left alone */
-    if (b->stats.n_rows < b->cfg.block * b->source.length)
-        CU_ASSERT(isnan(row(b, b->stats.n_rows)[0]));
-}
-
-/* ---- the networks once more, in double ---- */
-
-static void forward64(const rv_mlp *net, const float *params, bool is_swish, const double *x, double *out)
-{
-    double in[WIDEST];
-    memcpy(in, x, (size_t)net->sizes[0] * sizeof *in);
-    for (int l = 0; l < net->n_layers; l++) {
-        for (int k = 0; k < net->sizes[l + 1]; k++) {
-            double z = params[net->bias[l] + k];
-            for (int i = 0; i < net->sizes[l]; i++)
-                z += in[i] * (double)params[net->weight[l] + (int64_t)i * net->sizes[l + 1] + k];
-            out[k] = l == net->n_layers - 1 ? z : is_swish ? z / (1 + exp(-z)) : fmax(z, 0);
-        }
-        memcpy(in, out, (size_t)net->sizes[l + 1] * sizeof *in);
-    }
-}
-
-static void predict64(const bench *b, int m, const float *obs_act, double *mean, double *logvar)
-{
-    const rv_member_shape *s = &b->shape;
-    const float *p = b->members + m * s->n_published;
-    double x[WIDEST], out[WIDEST];
-    for (int i = 0; i < s->n_in; i++)
-        x[i] = ((double)obs_act[i] - (double)p[s->mean + i]) / (double)p[s->std + i];
-    forward64(&s->mlp, p, true, x, out);
-    for (int j = 0; j < s->n_out; j++) {
-        double hi = p[s->hi + j], lo = p[s->lo + j];
-        double below = hi - log1p(exp(hi - out[s->n_out + j]));
-        mean[j] = out[j];
-        logvar[j] = lo + log1p(exp(below - lo));
-    }
-}
-
-/* what the row's reward and change of state are, as the model predicts them: (n_out) */
-static void outcome(const bench *b, const float *x, double *y)
-{
-    const rv_row *r = &b->shape.row;
-    y[0] = x[r->reward];
-    for (int j = 0; j < r->n_obs; j++)
-        y[1 + j] = (double)x[r->next_obs + j] - (double)x[j];
-}
-
-/* the largest of standard deviation of the members' means over root of their mean variance */
-static double disagreement64(const bench *b, const float *obs_act)
-{
-    double worst = 0;
-    int n = b->source.n_members;
-    double mean[MEMBERS][WIDEST], logvar[MEMBERS][WIDEST];
-    for (int k = 0; k < n; k++)
-        predict64(b, k, obs_act, mean[k], logvar[k]);
-    for (int j = 0; j < b->shape.n_out; j++) {
-        double middle = 0, spread = 0, variance = 0;
-        for (int k = 0; k < n; k++) {
-            middle += mean[k][j] / n;
-            variance += exp(logvar[k][j]) / n;
-        }
-        for (int k = 0; k < n; k++)
-            spread += (mean[k][j] - middle) * (mean[k][j] - middle) / n;
-        worst = fmax(worst, sqrt(spread / variance));
-    }
-    return worst;
-}
 
 /* ---- cases ---- */
 
@@ -350,20 +154,22 @@ static void samples_are_as_predicted(void)
     tear_down(&b);
 }
 
-/* with next to no noise, a row must be what one elite predicts for this very state and action */
-static void rows_belong_to_state_action_and_member(void)
+/* with next to no noise, a row must be what one elite predicts for this very state and action, and end where that one
+ * says; deterministic members have none, whatever their log variance */
+static void check_rows(rv_model_cfg options, double max_disagreement)
 {
     enum { BLOCK = 500, LENGTH = 3 };
     bench b;
     const int elites[] = {2, 4, 0, 1};
     int64_t made_by[MEMBERS] = {0};
-    set_up(&b, "HalfCheetah-v4", BLOCK, LENGTH, 100, 0, false);
+    int64_t n_ended = 0;
+    set_up_choice(&b, options, "HalfCheetah-v4", BLOCK, LENGTH, 100, max_disagreement, false);
     choose_elites(&b, 4, elites);
     for (int m = 0; m < MEMBERS; m++)
-        make_random(&b, m, 0.3, -40);
+        make_random(&b, m, 0.3, options.kind == RV_MODEL_DETERMINISTIC ? 2 : -40);
     make_policy(&b, 0.5, 0.1F, -20);
     run(&b, 0);
-    CU_ASSERT_EQUAL(b.stats.n_rows, BLOCK * LENGTH);
+    CU_ASSERT(options.learned_termination ? b.stats.n_rows < BLOCK * LENGTH : b.stats.n_rows == BLOCK * LENGTH);
     for (int64_t i = 0; i < b.stats.n_rows; i++) {
         const float *x = row(&b, i);
         double obs[WIDEST], out[WIDEST], y[WIDEST];
@@ -376,18 +182,68 @@ static void rows_belong_to_state_action_and_member(void)
         outcome(&b, x, y);
         for (int m = 0; m < MEMBERS; m++) {
             double mean[WIDEST], logvar[WIDEST], worst = 0;
-            predict64(&b, m, x, mean, logvar);
+            const double logit = predict64(&b, m, x, mean, logvar);
             for (int j = 0; j < b.shape.n_out; j++)
                 worst = fmax(worst, fabs(y[j] - mean[j]));
-            made_by[m] += worst < 1e-4;
-            n_matches += worst < 1e-4;
+            if (worst >= 1e-4)
+                continue;
+            made_by[m]++;
+            n_matches++;
+            if (fabs(logit) > 1e-4 || !options.learned_termination)
+                CU_ASSERT_EQUAL(x[b.shape.row.terminated], logit > 0 ? 1.0F : 0.0F);
         }
         CU_ASSERT_EQUAL(n_matches, 1);
+        n_ended += x[b.shape.row.terminated] > 0;
     }
+    CU_ASSERT_EQUAL(b.stats.n_terminated, n_ended);
+    CU_ASSERT(options.learned_termination == (n_ended > 0) && n_ended < b.stats.n_rows);
     CU_ASSERT_EQUAL(made_by[3], 0);
     for (int k = 0; k < 4; k++)
-        CU_ASSERT(made_by[elites[k]] > BLOCK * LENGTH / 6);
+        CU_ASSERT(made_by[elites[k]] > b.stats.n_rows / 6);
     tear_down(&b);
+}
+
+static void rows_belong_to_state_action_and_member(void)
+{
+    check_rows((rv_model_cfg){0}, 0);
+}
+
+static rv_model_cfg combination(int number)
+{
+    return (rv_model_cfg){.kind = number & 1,
+                          .target = number >> 1 & 1,
+                          .normalise_targets = number & 4,
+                          .learned_termination = number & 8};
+}
+
+static void rows_belong_to_members_of_any_kind(void)
+{
+    for (int c = 1; c < 16; c++) {
+        check_rows(combination(c), 0);
+        check_rows(combination(c), 1e25); /* all members predict, and nothing stops */
+    }
+}
+
+/* whatever the task's rule says: of a hopper that has fallen, and of one that has not */
+static void learned_termination_is_the_members(void)
+{
+    enum { BLOCK = 50, LENGTH = 3 };
+    for (int ends = 0; ends < 2; ends++) {
+        bench b;
+        float mean[MAX_OUT] = {0};
+        mean[1] = ends ? 0 : -10; /* the change of its height */
+        set_up_choice(&b, combination(8), "Hopper-v4", BLOCK, LENGTH, 20, 0, false);
+        make_constant(&b, 0, mean, -20);
+        member(&b, 0)[b.shape.mlp.bias[b.shape.mlp.n_layers - 1] + b.shape.n_raw - 1] = ends ? 1e-3F : -1e-3F;
+        run(&b, 0);
+        CU_ASSERT_EQUAL(b.stats.n_rows, ends ? BLOCK : BLOCK * LENGTH);
+        CU_ASSERT_EQUAL(b.stats.n_terminated, ends ? BLOCK : 0);
+        for (int64_t i = 0; i < b.stats.n_rows; i++) {
+            CU_ASSERT_EQUAL(row(&b, i)[b.shape.row.terminated], (float)ends);
+            CU_ASSERT_EQUAL(hopper_has_fallen(row(&b, i) + b.shape.row.next_obs), !ends);
+        }
+        tear_down(&b);
+    }
 }
 
 static void known_reward_is_the_tasks(void)
@@ -410,8 +266,8 @@ static void known_reward_is_the_tasks(void)
     rv_branch *branch = NULL;
     rv_env_spec spec = *b.spec;
     spec.reward = NULL;
-    RV_TEST_FAILS(rv_branch_create(&b.cfg, MEMBERS, &b.shape, &b.policy_net, &spec, true, &branch), RV_E_CONFIG,
-                  "known_reward");
+    RV_TEST_FAILS(rv_branch_create(&b.cfg, MEMBERS, &b.shape, &b.policy_net, &spec, true, &b.lesson, &branch),
+                  RV_E_CONFIG, "known_reward");
     CU_ASSERT_PTR_NULL(branch);
 }
 
@@ -421,33 +277,13 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void random_ensemble(bench *b)
-{
-    const int elites[] = {3, 0, 4, 1};
-    choose_elites(b, 4, elites);
-    for (int m = 0; m < MEMBERS; m++)
-        make_random(b, m, 0.12, -3);
-    make_policy(b, 0.5, 0, 0);
-}
-
-/* with OpenBLAS a row's bits depend on how many are computed with it: with a gate all, without those of its member */
-static bool is_same_row(const float *a, const float *b, int width)
-{
-    if (!rv_kernels_openblas())
-        return memcmp(a, b, (size_t)width * sizeof *a) == 0;
-    for (int j = 0; j < width; j++)
-        if (!(fabsf(a[j] - b[j]) <= 1e-5F * (1 + fabsf(b[j]))))
-            return false;
-    return true;
-}
-
 /* the same block without the gate shows what every branch would do; the gate must leave out just the doubtful ones */
-static void gate_stops_what_members_disagree_on(void)
+static void check_gate(rv_model_cfg options)
 {
     enum { BLOCK = 1000 };
     bench free, gated;
     double doubt[BLOCK], sorted[BLOCK];
-    set_up(&free, "Hopper-v4", BLOCK, 1, 200, 0, false);
+    set_up_choice(&free, options, "Hopper-v4", BLOCK, 1, 200, 0, false);
     random_ensemble(&free);
     run(&free, 5);
     CU_ASSERT_EQUAL_FATAL(free.stats.n_rows, BLOCK);
@@ -456,7 +292,7 @@ static void gate_stops_what_members_disagree_on(void)
     qsort(sorted, BLOCK, sizeof *sorted, ascending);
     double limit = 0.5 * (sorted[BLOCK / 3] + sorted[BLOCK / 3 + 1]);
     CU_ASSERT_FATAL(sorted[BLOCK / 3 + 1] > sorted[BLOCK / 3] * (1 + 2e-6)); /* no single-precision doubt about it */
-    set_up(&gated, "Hopper-v4", BLOCK, 4, 200, limit, false);
+    set_up_choice(&gated, options, "Hopper-v4", BLOCK, 4, 200, limit, false);
     random_ensemble(&gated);
     gated.source.length = 1;
     run(&gated, 5);
@@ -476,6 +312,14 @@ static void gate_stops_what_members_disagree_on(void)
         CU_ASSERT(disagreement64(&gated, row(&gated, i)) <= limit * (1 + 1e-4));
     tear_down(&free);
     tear_down(&gated);
+}
+
+static void gate_stops_what_members_disagree_on(void)
+{
+    check_gate((rv_model_cfg){0});
+    check_gate((rv_model_cfg){.kind = RV_MODEL_DETERMINISTIC});
+    check_gate((rv_model_cfg){.kind = RV_MODEL_DETERMINISTIC, .normalise_targets = true});
+    check_gate((rv_model_cfg){.normalise_targets = true});
 }
 
 static bool same_rows(const bench *a, const bench *b)
@@ -562,16 +406,18 @@ static void spoil(bench *b, int m, float with)
         member(b, m)[net->bias[net->n_layers - 1] + j] = with;
 }
 
-static void check_not_finite(double max_disagreement)
+static void check_not_finite(double max_disagreement, double confidence)
 {
     bench b;
     const float bad[] = {NAN, INFINITY, -INFINITY};
-    set_up(&b, "Hopper-v4", 100, 4, 50, max_disagreement, false);
+    const rv_rollout_cfg cfg = {.block = 100, .branches = 100, .max_disagreement = max_disagreement};
+    const rv_lesson lesson = {.steps = 1, .confidence = confidence, .discount = 0.9};
+    set_up_as(&b, "Hopper-v4", 4, 50, &cfg, &lesson, false);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         random_ensemble(&b);
         spoil(&b, 4, bad[i]);
         b.stats.n_rows = -1;
-        if (max_disagreement > 0) { /* to the gate, which asks all, every state is one to stop at */
+        if (rv_branch_asks_all(&cfg, &lesson)) { /* if all are asked, every state is one to stop at */
             RV_TEST_FAILS(rv_branch_run(b.branch, &b.source, 9, b.rows, &b.stats), RV_E_NONFINITE, "block 9");
             CU_ASSERT_EQUAL(b.stats.n_rows, -1);
         } else {
@@ -592,8 +438,10 @@ static void check_not_finite(double max_disagreement)
 
 static void not_finite_is_left_out(void)
 {
-    check_not_finite(0);
-    check_not_finite(100);
+    check_not_finite(0, 0);
+    check_not_finite(100, 0);
+    check_not_finite(0, 1);
+    check_not_finite(100, 1);
 }
 
 RV_TEST_EACH_SET("branch", {"starts are real states", starts_are_real_states},
@@ -601,6 +449,8 @@ RV_TEST_EACH_SET("branch", {"starts are real states", starts_are_real_states},
                  {"every step draws an elite", every_step_draws_an_elite},
                  {"samples are as predicted", samples_are_as_predicted},
                  {"rows belong to state, action and member", rows_belong_to_state_action_and_member},
+                 {"rows belong to members of any kind", rows_belong_to_members_of_any_kind},
+                 {"learned termination is the members'", learned_termination_is_the_members},
                  {"known reward is the task's", known_reward_is_the_tasks},
                  {"gate stops what members disagree on", gate_stops_what_members_disagree_on},
                  {"wide gate changes nothing", wide_gate_changes_nothing},

@@ -15,10 +15,12 @@ typedef struct rig {
     float sum_obs; /* of all states that the policy was asked about */
 } rig;
 
-static void set_up(rig *r)
+static void set_up_as(rig *r, int kind, bool learned_termination)
 {
     rv_model_cfg cfg;
     RV_TEST_OK(rv_field_defaults(rv_model_cfg_fields, &cfg));
+    cfg.kind = kind;
+    cfg.learned_termination = learned_termination;
     cfg.hidden = 4;
     cfg.hidden_layers = 1;
     cfg.weight_decay.n = 2;
@@ -35,6 +37,11 @@ static void set_up(rig *r)
             p[r->shape.std + i] = i == 0 ? 0.5F : 2;
     }
     r->source = (rv_foresight_source){&r->shape, &r->spec, false, N_MEMBERS, r->members, 2, r->elites};
+}
+
+static void set_up(rig *r)
+{
+    set_up_as(r, RV_MODEL_PROBABILISTIC, false);
 }
 
 static void act(void *user, int64_t step, const float *obs, float *out)
@@ -99,6 +106,31 @@ static void ends_and_pays_as_the_task_does(void)
     rv_mem_free(&r.members);
 }
 
+/* it ends where the elites' mean chance is above a half, whatever the task's rule says: members 0 and 2 are elites */
+static void ends_as_the_members_say(void)
+{
+    static const struct {
+        float logits[N_MEMBERS];
+        bool ends;
+    } cases[] = {{{-1, 9, -1}, false}, {{-1, 9, -9}, false}, {{3, -9, -1}, true}, {{3, -9, -4}, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int kind = 0; kind < 2; kind++) {
+            rig r;
+            rv_foresight f;
+            set_up_as(&r, kind, true);
+            r.spec.terminated = ends_where_the_task_does;
+            for (int m = 0; m < N_MEMBERS; m++)
+                r.members[m * r.shape.n_published + r.shape.mlp.bias[1] + r.shape.n_raw - 1] = cases[i].logits[m];
+            RV_TEST_OK(rv_foresight_run(&r.source, N_REAL, r.real, act, &r, &f));
+            CU_ASSERT_EQUAL(f.n, cases[i].ends ? 2 : N_REAL);
+            CU_ASSERT_EQUAL(f.terminated, cases[i].ends);
+            CU_ASSERT_EQUAL(f.obs[2], 1.0F);
+            CU_ASSERT_EQUAL(f.obs[3], -1.0F);
+            rv_foresight_clear(&f);
+            rv_mem_free(&r.members);
+        }
+}
+
 /* a state that the model has lost, or that is no number, is not shown; a lost member makes the band high alone */
 static void gives_up_when_lost(void)
 {
@@ -133,4 +165,4 @@ static void gives_up_when_lost(void)
 
 RV_TEST_EACH_SET("foresight", {"measures the error", measures_the_error},
                  {"ends and pays as the task does", ends_and_pays_as_the_task_does},
-                 {"gives up when lost", gives_up_when_lost})
+                 {"ends as the members say", ends_as_the_members_say}, {"gives up when lost", gives_up_when_lost})

@@ -21,9 +21,11 @@ static void set_up(bench *b)
         .hidden = 16,
         .learning_rate = 1e-3,
         .batch = 32,
+        .bootstrap = true,
         .weight_decay = {.n = 2, .v = {1e-5, 1e-5}},
         .holdout_ratio = 0.2,
         .holdout_max = 5000,
+        .holdout_segment = 1,
         .patience = 5,
         .improvement = 0.01,
         .max_epochs = 10,
@@ -107,4 +109,44 @@ static void a_part(void)
     tear_down(&b);
 }
 
-RV_TEST_EACH_SET("member_skips", {"all of it", all_of_it}, {"a part", a_part})
+/* the targets of the last batch that was shown */
+typedef struct shown {
+    int64_t n;
+    const float *y;
+} shown;
+
+static rv_status look(void *user, const char *name, rv_dtype type, int64_t n, void *data)
+{
+    (void)type;
+    if (strcmp(name, "y") == 0)
+        *(shown *)user = (shown){n, data};
+    return RV_OK;
+}
+
+/* a dump holds the batch that was learned from last, not the held-out rows that were measured after it */
+static void the_last_batch(void)
+{
+    bench b;
+    shown last = {0};
+    double train = 0;
+    double loss = 0;
+    const uint32_t *held = NULL;
+    const uint32_t *drawn = NULL;
+    int64_t n_held = 0;
+    int64_t n_drawn = 0;
+    set_up(&b);
+    RV_TEST_OK(rv_member_fit_begin(b.member, 0, ROWS, b.rows));
+    rv_member_rows(b.member, &n_held, &held, &n_drawn, &drawn);
+    for (int64_t i = 0; i < n_held; i++)
+        b.rows[(int64_t)held[i] * b.shape.row.width + b.shape.row.reward] = 777;
+    RV_TEST_OK(rv_member_fit_epoch(b.member, 0, &train, &loss));
+    RV_TEST_OK(rv_member_visit_batch(b.member, look, &last));
+    CU_ASSERT_EQUAL_FATAL(last.n, 32 * b.shape.n_out);
+    for (int64_t i = 0; i < 32; i++)
+        CU_ASSERT(last.y[i * b.shape.n_out] < 100);
+    RV_TEST_OK(rv_member_fit_end(b.member, &loss));
+    RV_TEST_FAILS(rv_member_visit_batch(b.member, look, &last), RV_E_INTERNAL, "outside a fit");
+    tear_down(&b);
+}
+
+RV_TEST_EACH_SET("member_skips", {"all of it", all_of_it}, {"a part", a_part}, {"the last batch", the_last_batch})

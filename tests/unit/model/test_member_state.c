@@ -6,10 +6,12 @@ static rv_status show(void *unit, rv_visit visit, void *user)
     return rv_member_visit(unit, visit, user);
 }
 
-static void every_field(void)
+static void check_fields(int kind)
 {
     rv_model_cfg cfg = {.members = 2, .elites = 1, .hidden_layers = 1, .hidden = 5, .learning_rate = 1e-3, .batch = 4};
     cfg.weight_decay.n = 2;
+    cfg.kind = kind;
+    cfg.learned_termination = cfg.normalise_targets = kind == RV_MODEL_DETERMINISTIC;
     rv_member_shape s;
     rv_member *a = NULL;
     rv_member *b = NULL;
@@ -39,7 +41,10 @@ static void every_field(void)
         FIELD_AS(best, FIELD_SCRATCH),
         FIELD_AS(best_loss, FIELD_SCRATCH),
         FIELD_AS(moments, FIELD_SCRATCH),
+        FIELD_AS(squares, FIELD_SCRATCH),
+        FIELD_AS(last, FIELD_SCRATCH),
         FIELD_AS(n_last, FIELD_SCRATCH),
+        FIELD_AS(n_wrong_ends, FIELD_SCRATCH), /* reported when the fit ends */
         FIELD_AS(x, FIELD_SCRATCH),
         FIELD_AS(y, FIELD_SCRATCH),
         FIELD_AS(d_out, FIELD_SCRATCH),
@@ -53,6 +58,13 @@ static void every_field(void)
     rv_member_destroy(&a);
     rv_member_destroy(&b);
     CU_ASSERT_EQUAL(rv_mem_blocks(), 0);
+}
+
+/* what is published with a setting on comes after the rest, and is kept with it */
+static void every_field(void)
+{
+    check_fields(RV_MODEL_PROBABILISTIC);
+    check_fields(RV_MODEL_DETERMINISTIC);
 }
 
 RV_TEST_MAIN("state of a member", {"every field", every_field})

@@ -231,6 +231,46 @@ static void test_back(void)
     tear_down(&f);
 }
 
+/* against the integral of p log(p / q) of the actions' Gaussians; from 0 at the same policy */
+static void test_divergence(void)
+{
+    enum { ROWS = 5, OBS = 3, ACT = 2 };
+    fixture f, g;
+    float scratch[ROWS * 2 * ACT];
+    set_up(&f, OBS, ACT, ROWS);
+    set_up(&g, OBS, ACT, ROWS);
+    rv_rng rng = rv_rng_at(3, RV_STREAM_TEST, 0, 0);
+    rv_mlp_init_glorot(&f.net, &rng, f.params);
+    rv_mlp_init_glorot(&f.net, &rng, g.params);
+    output_bias(&f)[ACT] = 5; /* clamped to 2 */
+    randomise(&rng, ROWS * OBS, 1, f.obs);
+    double kl = 0;
+    rv_policy_net_act(&f.net, f.params, ROWS, f.obs, NULL, &f.tape, f.act, NULL);
+    rv_policy_net_act(&f.net, g.params, ROWS, f.obs, NULL, &g.tape, g.act, NULL);
+    for (int i = 0; i < ROWS; i++)
+        for (int j = 0; j < ACT; j++) {
+            const float *p = f.tape.h[f.net.n_layers - 1] + i * 2 * ACT + j;
+            const float *q = g.tape.h[f.net.n_layers - 1] + i * 2 * ACT + j;
+            double s = exp(fmin((double)p[ACT], 2)), t = exp(fmin((double)q[ACT], 2));
+            for (int k = -8000; k < 8000; k++) { /* +- 8 deviations */
+                double e = (k + 0.5) / 1000;
+                double d = ((double)p[0] + s * e - (double)q[0]) / t;
+                kl += exp(-e * e / 2) / sqrt(2 * M_PI) / 1000 * (log(t / s) + (d * d - e * e) / 2) / ROWS;
+            }
+        }
+    double got = rv_policy_net_kl(&f.net, f.params, g.params, ROWS, f.obs, &f.tape, scratch);
+    CU_ASSERT(kl > 0.1);
+    RV_TEST_NEAR(1, &got, &kl, 1e-5, 0);
+    CU_ASSERT_EQUAL(rv_policy_net_kl(&f.net, f.params, f.params, ROWS, f.obs, &f.tape, scratch), 0);
+    rv_mlp_tape_clear(&g.tape);
+    rv_mem_free(&g.params);
+    rv_mem_free(&g.obs);
+    rv_mem_free(&g.eps);
+    rv_mem_free(&g.act);
+    rv_mem_free(&g.logp);
+    tear_down(&f);
+}
+
 static void test_init_refuses(void)
 {
     rv_mlp net;
@@ -241,4 +281,4 @@ RV_TEST_EACH_SET("policy_net", {"change of variables", test_change_of_variables}
                  {"density integrates to one", test_density_integrates_to_one}, {"mean action", test_mean_action},
                  {"extremes are finite", test_extremes_are_finite},
                  {"rows do not depend on each other", test_rows_do_not_depend_on_each_other}, {"back", test_back},
-                 {"init refuses", test_init_refuses})
+                 {"divergence", test_divergence}, {"init refuses", test_init_refuses})

@@ -100,7 +100,7 @@ static rv_status act_once(bench *b, int unit, int t, bool is_random)
     const rv_tick tick = {.tick = t, .first_step = t * steps, .last_step = (t + 1) * steps, .is_random = is_random};
     size_t n_bytes = 0;
     RV_TRY(rv_role_actor.work(b->role, &b->ctx, &tick));
-    const float *rows = rv_role_actor.offer(b->role, unit, &n_bytes);
+    const float *rows = rv_role_actor.offer(b->role, RV_REAL, unit, &n_bytes);
     CU_ASSERT_EQUAL_FATAL(n_bytes, (size_t)(TICK * b->ctx.row.width) * sizeof(float));
     CU_ASSERT_FATAL(b->n_rows + TICK <= ROWS_MAX);
     memcpy(b->rows + b->n_rows * b->ctx.row.width, rows, n_bytes);

@@ -74,6 +74,25 @@ static void every_unit_has_one_owner(void)
     CU_ASSERT_EQUAL(rv_mem_blocks(), blocks);
 }
 
+/* three floats more for each imagined row, where it has a tail; members that are all asked are counted */
+static void trust_is_counted(void)
+{
+    rv_config c = config_of(kinds[0]);
+    rv_layout plain, told;
+    const int64_t width = rv_row_of(3, 1).width;
+    RV_TEST_OK(rv_config_override("env.name=Pendulum-v1", &c));
+    RV_TEST_OK(rv_layout_create(&c, 1, &plain));
+    RV_TEST_OK(rv_config_override("policy.confidence=1", &c));
+    RV_TEST_OK(rv_layout_create(&c, 1, &told));
+    const double rows = plain.unit_bytes[RV_ROLLOUT] / (4.0 * (double)width);
+    CU_ASSERT_DOUBLE_EQUAL(told.unit_bytes[RV_ROLLOUT] - plain.unit_bytes[RV_ROLLOUT], 12 * rows, 1e-3);
+    CU_ASSERT(told.unit_bytes[RV_POLICY] > plain.unit_bytes[RV_POLICY]);
+    CU_ASSERT_EQUAL(told.node_bytes, plain.node_bytes);
+    CU_ASSERT(told.unit_cost[RV_ROLLOUT] > 2 * plain.unit_cost[RV_ROLLOUT]);
+    rv_layout_clear(&plain);
+    rv_layout_clear(&told);
+}
+
 /* pipelined, all roles work at once: no rank has a unit that would be better off elsewhere */
 static void pipelined_work_is_balanced(void)
 {
@@ -222,7 +241,7 @@ static void given_costs_are_used(void)
     CU_ASSERT_EQUAL(rv_mem_blocks(), 0);
 }
 
-RV_TEST_MAIN("layout", {"every unit has one owner", every_unit_has_one_owner},
+RV_TEST_MAIN("layout", {"every unit has one owner", every_unit_has_one_owner}, {"trust is counted", trust_is_counted},
              {"pipelined work is balanced", pipelined_work_is_balanced},
              {"lockstep stages are balanced", lockstep_stages_are_balanced},
              {"unused model costs nothing", unused_model_costs_nothing}, {"given costs are used", given_costs_are_used},

@@ -27,13 +27,13 @@ static void imagine(bench *b, int shard, int n)
     float *rows = rv_imagined_next(im, &n_fit);
     CU_ASSERT_FATAL(n_fit >= n);
     for (int i = 0; i < n; i++)
-        rows[i * b->ctx.row.width + b->ctx.row.reward] = (float)(100 + shard);
+        rows[i * b->ctx.row.whole + b->ctx.row.reward] = (float)(100 + shard);
     rv_imagined_commit(im, n);
     b->p->imagined[shard] = n;
 }
 
 /* n_ranks: shards are dealt out to so many ranks in turn, and this is the last of them */
-static void set_up(bench *b, int shards, int n_ranks)
+static void set_up_as(bench *b, int shards, int n_ranks, double confidence)
 {
     void *role = NULL;
     memset(b, 0, sizeof *b);
@@ -41,6 +41,7 @@ static void set_up(bench *b, int shards, int n_ranks)
     b->cfg.policy.shards = shards;
     b->cfg.policy.batch = BATCH;
     b->cfg.policy.hidden = 4;
+    b->cfg.policy.confidence = confidence;
     b->layout.n_ranks = n_ranks;
     b->layout.n_units[RV_POLICY] = shards;
     b->layout.owner[RV_POLICY] = b->owner;
@@ -54,6 +55,8 @@ static void set_up(bench *b, int shards, int n_ranks)
     b->world.size = n_ranks;
     RV_TEST_OK(rv_shared_create(&b->world, &b->shared));
     b->ctx = (rv_context){.cfg = &b->cfg, .layout = &b->layout, .world = &b->world, .row = rv_row_of(3, 1)};
+    b->ctx.lesson = rv_sac_lesson(&b->cfg.policy);
+    b->ctx.row = rv_row_for(b->ctx.row, &b->ctx.lesson);
     b->ctx.shared = b->shared;
     for (int i = 0; i <= REAL; i++) {
         b->real[i * b->ctx.row.width] = (float)i;
@@ -66,9 +69,14 @@ static void set_up(bench *b, int shards, int n_ranks)
     b->p = role;
     for (int s = 0; s < shards; s++)
         if (b->owner[s] == b->world.rank) {
-            RV_TEST_OK(rv_imagined_create(b->ctx.row.width, 1, 50, &b->ctx.board.imagined[s]));
+            RV_TEST_OK(rv_imagined_create(b->ctx.row.whole, 1, 50, &b->ctx.board.imagined[s]));
             imagine(b, s, 50);
         }
+}
+
+static void set_up(bench *b, int shards, int n_ranks)
+{
+    set_up_as(b, shards, n_ranks, 0);
 }
 
 static void tear_down(bench *b)
@@ -88,12 +96,37 @@ static int draw_all(bench *b, int64_t number, double share)
     for (int i = 0; i < b->p->n_units; i++) {
         draw(&b->ctx, b->p, i, number, &tick);
         for (int k = 0; k < b->p->rows; k++) {
-            float who = b->p->batch[(i * b->p->rows + k) * b->ctx.row.width + b->ctx.row.reward];
+            float who = b->p->batch[(i * b->p->rows + k) * b->ctx.row.whole + b->ctx.row.reward];
             CU_ASSERT(who == 1 || who == (float)(100 + b->p->numbers[i]));
             n_real += who == 1;
         }
     }
     return n_real;
+}
+
+/* a real row teaches one step and counts whole; imagined rows keep what they have */
+static void real_rows_get_a_tail(void)
+{
+    bench b;
+    set_up_as(&b, 2, 1, 0.5);
+    const rv_row *r = &b.ctx.row;
+    CU_ASSERT_EQUAL_FATAL(r->whole, r->width + 3);
+    for (int s = 0; s < 2; s++)
+        for (int i = 0; i < 50; i++)
+            for (int j = 0; j < 3; j++)
+                b.ctx.board.imagined[s]->rows[i * r->whole + r->weight + j] = (float)(0.1 * (j + 1));
+    for (int64_t update = 0; update < 3; update++) {
+        CU_ASSERT_EQUAL(draw_all(&b, update, 0.25), BATCH / 4);
+        for (int k = 0; k < BATCH; k++) {
+            const float *row = b.p->batch + k * r->whole;
+            const bool is_real = row[r->reward] == 1;
+            CU_ASSERT_EQUAL(row[r->weight], is_real ? 1.0F : 0.1F);
+            CU_ASSERT_EQUAL(row[r->discount], is_real ? 0.99F : 0.2F);
+            CU_ASSERT_EQUAL(row[r->entropy], is_real ? 0 : (float)(0.1 * 3));
+            CU_ASSERT(!is_real || memcmp(row, b.real + (int)row[0] * r->width, (size_t)r->width * sizeof *row) == 0);
+        }
+    }
+    tear_down(&b);
 }
 
 /* the classic mistake is to round in every shard: 0.05 * 256 / 32 = 0.4 rows would be none at all */
@@ -172,6 +205,7 @@ static void batches_do_not_depend_on_the_layout(void)
 }
 
 RV_TEST_MAIN("policy", {"batches hold exactly the real share", batches_hold_exactly_the_real_share},
+             {"real rows get a tail", real_rows_get_a_tail},
              {"shards share the real rows evenly", shards_share_the_real_rows_evenly},
              {"all rows are real until there are others", all_rows_are_real_until_there_are_others},
              {"every real row is drawn", every_real_row_is_drawn},

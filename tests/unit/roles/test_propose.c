@@ -52,6 +52,15 @@ static void items_of_the_middle(void)
     c.policy.real_share = c.policy.real_share_end = 1; /* no model, then */
     RV_TEST_OK(rv_workload_of(&c, &work));
     CU_ASSERT(work.items[RV_MODEL] == 500 * 12 && work.due[RV_MODEL] == 0 && work.due[RV_ROLLOUT] == 0);
+    /* what the run decides itself: as much as it may get */
+    c = config_of(small);
+    c.schedule.retrain_every = 1000000;
+    c.schedule.retrain_gap = 20;
+    c.schedule.retrain_policy_kl = 0.1;
+    c.rollout.length = RV_LENGTH_AUTO;
+    c.rollout.length_end = 9;
+    RV_TEST_OK(rv_workload_of(&c, &work));
+    CU_ASSERT(work.due[RV_MODEL] == 0.5 && work.due[RV_ROLLOUT] == 0.5 && work.items[RV_ROLLOUT] == 9000);
 }
 
 static void one_rank_does_all(void)
@@ -62,6 +71,10 @@ static void one_rank_does_all(void)
     double all = 1 + 0.5 * (7 * 2 + 100 * 0.01) + 4 + 0.25 * 10 * 0.5;
     CU_ASSERT(fabs(predict(&c, 1, item_s) - all) < 1e-9);
     c.schedule.mode = RV_LOCKSTEP;
+    CU_ASSERT(fabs(predict(&c, 1, item_s) - all) < 1e-9);
+    c.schedule.retrain_every = 1000000; /* but for other reasons */
+    c.schedule.retrain_gap = 20;
+    c.schedule.retrain_policy_kl = 0.1;
     CU_ASSERT(fabs(predict(&c, 1, item_s) - all) < 1e-9);
 }
 

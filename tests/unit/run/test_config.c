@@ -25,6 +25,9 @@ static void test_defaults(void)
     CU_ASSERT_EQUAL(c.schedule.mode, RV_PIPELINED);
     CU_ASSERT_EQUAL(c.schedule.total_steps, 125000);
     CU_ASSERT_EQUAL(c.model.members, 7);
+    CU_ASSERT_EQUAL(c.model.kind, RV_MODEL_PROBABILISTIC);
+    CU_ASSERT_EQUAL(c.model.target, RV_TARGET_DIFFERENCE);
+    CU_ASSERT(!c.model.normalise_targets && !c.model.learned_termination && c.model.bootstrap);
     CU_ASSERT_EQUAL(c.model.weight_decay.n, 5);
     CU_ASSERT(c.model.weight_decay.v[4] == 1e-4);
     CU_ASSERT(c.policy.tau == 0.005);
@@ -38,13 +41,15 @@ static void test_parse(void)
     rv_config c = defaults();
     RV_TEST_OK(
         parse("# comment\n---\nseed: 7\nenv: {name: Hopper-v4, count: 5}\nmodel:\n  known_reward: true\n"
+              "  kind: deterministic\n  target: next_state\n  bootstrap: false\n"
               "  weight_decay:\n  - 1e-4\n  - 0\n  hidden: 64\nschedule:\n  mode: lockstep\nrollout:\n  # nothing\n"
               "policy:\n  target_entropy: -1\n",
               &c));
     CU_ASSERT_EQUAL(c.root.seed, 7);
     CU_ASSERT_STRING_EQUAL(c.env.name, "Hopper-v4");
     CU_ASSERT_EQUAL(c.env.count, 5);
-    CU_ASSERT(c.model.known_reward);
+    CU_ASSERT(c.model.known_reward && !c.model.bootstrap);
+    CU_ASSERT(c.model.kind == RV_MODEL_DETERMINISTIC && c.model.target == RV_TARGET_NEXT_STATE);
     CU_ASSERT_EQUAL(c.model.weight_decay.n, 2);
     CU_ASSERT(c.model.weight_decay.v[0] == 1e-4 && c.model.weight_decay.v[2] == 0);
     CU_ASSERT_EQUAL(c.model.hidden, 64);
@@ -105,6 +110,8 @@ static void test_parse_errors(void)
         {"policy:\n  tau: 2\n", "a.yaml:2:8: 'tau': expected a number in [1e-08, 1], got '2'"},
         {"policy:\n  tau: .nan\n", "a.yaml:2:8: 'tau': expected a number"},
         {"model: {known_reward: yes}\n", "a.yaml:1:23: 'known_reward': expected true or false, got 'yes'"},
+        {"model: {kind: determinstic}\n", "expected probabilistic or deterministic, got 'determinstic'; did you mean"},
+        {"model: {target: next}\n", "expected difference or next_state, got 'next'"},
         {"schedule: {mode: pipeline}\n", "expected lockstep or pipelined, got 'pipeline'; did you mean 'pipelined'?"},
         {"model: {weight_decay: 1}\n", "a.yaml:1:23: 'weight_decay': expected a list of at most 8 numbers"},
         {"model:\n  weight_decay: [0,\n    x]\n", "a.yaml:3:5: 'weight_decay': expected a number in [0, 1], got 'x'"},
@@ -207,7 +214,31 @@ static void test_rules(void)
          "rollout.retain_epochs (17) times schedule.epoch_steps (1000) keeps the imagined"},
         {{"rollout.max_disagreement=1", "model.members=1", "model.elites=1"},
          "needs at least 2 members to compare; model.members (1)"},
+        {{"rollout.full_disagreement=0.5"},
+         "rollout.full_disagreement (0.5) must be at most rollout.max_disagreement (0)"},
+        {{"rollout.full_disagreement=2", "rollout.max_disagreement=1.5"},
+         "rollout.full_disagreement (2) must be at most rollout.max_disagreement (1.5)"},
+        {{"rollout.disagreement=quantile"},
+         "rollout.max_disagreement (0) must be in (0, 1]: with rollout.disagreement"},
+        {{"rollout.disagreement=quantile", "rollout.max_disagreement=1.5"},
+         "rollout.max_disagreement (1.5) must be in"},
+        {{"policy.confidence=1", "model.members=1", "model.elites=1"},
+         "policy.confidence (1) needs at least 2 members to compare; model.members (1)"},
+        {{"policy.target_steps=5"}, "policy.target_steps (5) must be 1: it belongs to policy.target: expansion"},
+        {{"policy.target_steps=0", "policy.target=return"}, "policy.target_steps (0) must be 1"},
         {{"rollout.block=1000000", "rollout.branches=1000000", "rollout.length_end=100"}, "more than 2 GiB of rows"},
+        {{"rollout.block=1000000", "rollout.branches=1000000", "rollout.length_end=50", "policy.target=return"},
+         "more than 2 GiB of rows"}, /* their tails count */
+        {{"schedule.retrain_policy_kl=0.1"},
+         "schedule.retrain_gap (250) must be less than schedule.retrain_every (250), or no other reason"},
+        {{"rollout.length=auto", "rollout.length_end=15", "model.holdout_segment=14"},
+         "follows 15 steps that were kept out of the fit, times env.count (1): model.holdout_segment (14)"},
+        {{"rollout.card=5", "env.count=2", "model.holdout_segment=9"},
+         "follows 5 steps that were kept out of the fit, times env.count (2): model.holdout_segment (9)"},
+        {{"schedule.retrain_disagreement=2", "schedule.retrain_gap=50", "model.members=1", "model.elites=1"},
+         "schedule.retrain_disagreement (2) needs at least 2 members to compare; model.members (1)"},
+        {{"policy.share=holdout", "policy.real_share_steps=10"},
+         "policy.real_share_steps (10) must be 0: with policy.share: holdout"},
         {{"policy.shards=3"}, "policy.batch (256) must be a multiple of policy.shards (3)"},
         {{"policy.target_entropy=Auto"},
          "policy.target_entropy must be auto or a number in [-10000, 10000], not 'Auto'"},
