@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DEFAULT_EVERY_S = 3, MOST_EVERY_S = 3600, TOKEN_BYTES = 16, LOOK_MS = 100 };
+enum { DEFAULT_EVERY_S = 3, MOST_EVERY_S = 3600, TOKEN_BYTES = 16, LOOK_MS = 100, DYING_MS = 1000 };
 
 struct rv_lease {
     char path[RV_PATH];
@@ -189,10 +189,15 @@ static rv_status refuse(const char *run_dir, const rv_lease_record *holder)
                     run_dir, holder->pid, holder->host);
 }
 
+static void pause_to_look(void)
+{
+    const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
+    nanosleep(&pause, NULL);
+}
+
 /* until the file changes or has been the same for too long; before: what was seen (n bytes) */
 static rv_status watch(const char *run_dir, const char *path, const char *before, ssize_t n)
 {
-    const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
     char text[RV_LEASE_BYTES + 1];
     rv_lease_record holder = {.host = "another host", .every_s = DEFAULT_EVERY_S};
     bool is_read = rv_lease_parse(path, before, (size_t)n, &holder) == RV_OK;
@@ -204,7 +209,7 @@ static rv_status watch(const char *run_dir, const char *path, const char *before
     else
         rv_warn("'%s' cannot be read (%s): watching it for %.0f s", path, rv_error_last()->text, wait_s);
     for (double end = now() + wait_s; now() < end;) {
-        nanosleep(&pause, NULL);
+        pause_to_look();
         ssize_t m = look(path, text);
         if (m == n && memcmp(text, before, (size_t)n) == 0)
             continue;
@@ -226,6 +231,11 @@ static rv_status wait_for_death(const char *run_dir, const char *path, const rv_
     rv_lease_record holder;
     RV_CHECK(n >= 0, RV_E_IO, "cannot read '%s': %s", path, strerror(errno));
     verdict v = rv_lease_parse(path, text, (size_t)n, &holder) == RV_OK ? judge(&holder, own) : UNKNOWN;
+    /* one that was killed is still seen for a moment, while its memory is freed */
+    for (int ms = 0; v == ALIVE && ms < DYING_MS; ms += LOOK_MS) {
+        pause_to_look();
+        v = judge(&holder, own);
+    }
     if (v == ALIVE)
         return refuse(run_dir, &holder);
     *from_afar = v == UNKNOWN;

@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const double dying_s = 1;
+
 rv_status rv_run_dir_next(const char *config_path, char out[RV_PATH])
 {
     enum { MOST = 100000 };
@@ -102,8 +104,14 @@ rv_status rv_run_dir_lock(const char *run_dir, int *out)
     RV_TRY(rv_path_join(run_dir, "metrics.jsonl", path));
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     RV_CHECK(fd >= 0, RV_E_IO, "cannot open '%s': %s", path, strerror(errno));
-    /* a file system without locks is no reason to refuse */
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    /* a process that was killed has its lock until its last thread is gone; a file system without locks is no reason to
+     * refuse */
+    bool is_held = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    for (double until = rv_clock_now() + dying_s; is_held && rv_clock_now() < until;) {
+        rv_clock_sleep(0.05);
+        is_held = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    }
+    if (is_held) {
         close(fd);
         return rv_raise(RV_E_EXISTS, "run '%s' is being trained by another process: wait for its end, or stop it",
                         run_dir);
