@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -151,8 +152,20 @@ void free(void *p)
 
 /* ---- the window and the report ---- */
 
+/* what was sent may still wait for the thread that takes it: until nothing is taken or given back any more */
+static void settle(void)
+{
+    const struct timespec pause = {.tv_nsec = 50000000};
+    int64_t before = -1;
+    for (int i = 0; i < 100 && before != atomic_load(&live_blocks); i++) {
+        before = atomic_load(&live_blocks);
+        nanosleep(&pause, NULL);
+    }
+}
+
 static level measure(void)
 {
+    settle();
     long pages = 0;
     FILE *file = fopen("/proc/self/statm", "re");
     if (file && fscanf(file, "%*d %ld", &pages) != 1)
