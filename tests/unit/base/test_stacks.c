@@ -11,10 +11,12 @@
 #include <unistd.h>
 
 static atomic_bool is_over;
+static atomic_int n_ready;
 
 static void *spin(void *user)
 {
     (void)user;
+    n_ready++;
     while (!atomic_load(&is_over))
         rv_clock_sleep(1e-3);
     return NULL;
@@ -39,6 +41,8 @@ static void every_thread_is_told(void)
     rv_stacks_prepare();
     CU_ASSERT_FATAL(pthread_create(&one, NULL, spin, NULL) == 0);
     CU_ASSERT_FATAL(pthread_create(&two, NULL, blocked, NULL) == 0);
+    while (n_ready < 2)
+        rv_clock_sleep(1e-3);
     rv_clock_sleep(0.05);
     int64_t calls = rv_mem_calls();
     rv_stacks_write(fd);

@@ -84,7 +84,7 @@ static void open_socket(server *s, const char *address)
         rv_mem_free(&key);
         n = sizeof s->address;
     }
-    for (int i = 0; i < 100 && zmq_bind(s->socket, address) != 0; i++)
+    for (int i = 0; i < 1000 && zmq_bind(s->socket, address) != 0; i++)
         rv_clock_sleep(0.01); /* the last socket closes in its own time */
     zmq_getsockopt(s->socket, ZMQ_LAST_ENDPOINT, s->address, &n);
 }
@@ -334,7 +334,7 @@ static void set_up(bench *b, bool is_discrete)
     memset(b, 0, sizeof *b);
     b->server.is_discrete = is_discrete;
     start(&b->server);
-    rv_env_cfg cfg = cfg_of(b->server.address, 0.3);
+    rv_env_cfg cfg = cfg_of(b->server.address, 1);
     RV_TEST_OK(rv_env_register(&cfg));
     RV_TEST_OK(rv_env_create("remote", &b->env));
     b->rng = rv_rng_at(1, RV_STREAM_TEST, 0, 0);
@@ -378,7 +378,7 @@ static void an_episode_is_as_the_server_has_it(void)
     RV_TEST_OK(rv_env_reset(b.env, &b.rng, b.obs));
     CU_ASSERT_EQUAL(b.server.n_hello, 2);
     rv_env_destroy(&b.env);
-    for (int i = 0; i < 100 && b.server.n_bye == 0; i++)
+    for (int i = 0; i < 1000 && b.server.n_bye == 0; i++)
         rv_clock_sleep(0.01);
     CU_ASSERT_EQUAL(b.server.n_bye, 1);
     tear_down(&b);
@@ -409,7 +409,7 @@ static void check_failure(mode how, const char *text)
     b.server.mode = how;
     double began = rv_clock_now();
     RV_TEST_FAILS(step(&b), RV_E_ENV, text);
-    CU_ASSERT(rv_clock_now() - began < 3);
+    CU_ASSERT(rv_clock_now() - began < 4);
     CU_ASSERT(!rv_env_is_running(b.env));
     RV_TEST_FAILS(step(&b), RV_E_INTERNAL, "outside an episode");
     if (how != LEAVES && how != PARTS)
@@ -423,7 +423,7 @@ static void check_failure(mode how, const char *text)
 
 static void failures_cost_the_episode(void)
 {
-    check_failure(SILENT, "did not answer within 0.3 s");
+    check_failure(SILENT, "did not answer within 1 s");
     check_failure(FAILS, "the server says: ValueError: too hot");
     check_failure(SHORT, "an observation of 1 numbers, expected 2");
     check_failure(NOT_FINITE, "observation[1] is nan");
@@ -439,9 +439,9 @@ static void a_server_that_was_started_again_between_episodes_costs_none(void)
     set_up(&b, false);
     RV_TEST_OK(rv_env_reset(b.env, &b.rng, b.obs));
     b.server.is_restarted = 1;
-    for (int i = 0; i < 200 && b.server.is_restarted; i++)
+    for (int i = 0; i < 1000 && b.server.is_restarted; i++)
         rv_clock_sleep(0.01);
-    rv_clock_sleep(0.05); /* for the news to arrive */
+    rv_clock_sleep(0.5); /* for the news to arrive */
     RV_TEST_OK(rv_env_reset(b.env, &b.rng, b.obs));
     CU_ASSERT_EQUAL(b.server.n_hello, 3);
     tear_down(&b);
@@ -518,7 +518,7 @@ static void sessions_wait_for_a_place(void)
     b.server.mode = FULL;
     double began = rv_clock_now();
     RV_TEST_FAILS(rv_env_reset(b.env, &b.rng, b.obs), RV_E_ENV, "too hot");
-    CU_ASSERT(rv_clock_now() - began > 0.15 && rv_clock_now() - began < 3);
+    CU_ASSERT(rv_clock_now() - began > 0.5 && rv_clock_now() - began < 4);
     CU_ASSERT(b.server.n_hello > 3); /* asked again and again */
     b.server.mode = CHANGED;
     RV_TEST_FAILS(rv_env_reset(b.env, &b.rng, b.obs), RV_E_ENV, "describes another environment");

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/stacks.h"
 #include "launch/place.h"
 #include "rv_test.h"
 
@@ -112,7 +113,11 @@ static void test_all_killed(void)
     kill(p.janitor, SIGKILL);
     kill(owner, SIGKILL);
     waitpid(owner, NULL, 0);
-    rv_clock_sleep(0.2);
+    char state = rv_process_state(p.janitor);
+    for (double end = rv_clock_now() + 10; state != 0 && state != 'Z' && rv_clock_now() < end;) {
+        rv_clock_sleep(0.01);
+        state = rv_process_state(p.janitor);
+    }
     CU_ASSERT_FALSE(is_gone(&p));
     RV_TEST_OK(rv_place_enter(NULL, &next));
     CU_ASSERT_TRUE(is_gone(&p));
