@@ -150,7 +150,7 @@ faulty raise "the server says: ValueError: too?hot (served.py:"
 faulty exit "the server says: SystemExit: enough"
 faulty nan "remote: observation[1] is nan at step"
 faulty size "an observation of 2 numbers, expected 3"
-faulty sleep "the server did not answer within 0.5 s" env.timeout_s=0.5
+faulty sleep "the server did not answer within 2 s" env.timeout_s=2
 
 ### spaces, and Gymnasium's names
 
@@ -241,7 +241,7 @@ refused 65 "others/client.public holds no key" "$gym" "$example/spring.py:Spring
 
 serve "$example/spring.py:Spring" --one
 # its evaluation is a second session
-train alone "$tiny" "${short[@]}" env.count=1 env.timeout_s=0.3 -n 1
+train alone "$tiny" "${short[@]}" env.count=1 env.timeout_s=1 -n 1
 grep -q "evaluation, episode 0: .*another session has it" alone.log || fail "two sessions at once: $(cat alone.log)"
 # a run that never evaluates needs but one
 train acts "$tiny" "${short[@]}" env.count=1 eval.episodes=0 env.failures=0 -n 2
@@ -254,8 +254,8 @@ run=$!
 wait_for 60 has_rows dies 2 || fail "no start: $(cat dies.log)"
 kill -9 $run
 wait $run 2>/dev/null
-wait_for 5 grep -q 'its connection is gone' server.log || fail "the session of a dead run lives: $(cat server.log)"
-train next "$tiny" "${short[@]}" env.count=1 env.timeout_s=0.3 -n 1
+wait_for 20 grep -q 'its connection is gone' server.log || fail "the session of a dead run lives: $(cat server.log)"
+train next "$tiny" "${short[@]}" env.count=1 env.timeout_s=1 -n 1
 [ "$(cuts next 'env 0')" = 0 ] || fail "the next run: $(cat next.log)"
 unserve
 finish

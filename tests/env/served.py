@@ -32,7 +32,7 @@ class Faulty(Spring):
             if self.how == "size":
                 obs = obs[:2]
             if self.how == "sleep":
-                time.sleep(0.8)
+                time.sleep(3)
         return (obs, *rest)
 
 
