@@ -267,7 +267,7 @@ rm -rf "$hostile"
 echo "a run that is going on"
 "$REVERIE" train "$tiny" schedule.total_steps=1000000 checkpoint.every_ticks=2 -n 1 --run-dir live >log 2>&1 &
 pid=$!
-wait_for 60 test -e live/checkpoints/tick_00000020 || fail "no checkpoint"
+wait_for 60 has_rows live 20 || fail "no checkpoint"
 for _ in 1 2 3; do
     "$REVERIE" diagnose live >text 2>err || bad "diagnose live: $(cat err)"
 done
