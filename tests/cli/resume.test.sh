@@ -82,8 +82,7 @@ for mode in lockstep pipelined; do
     run=$mode/early
     "$REVERIE" train "$tiny" "${settings[@]}" schedule.mode=$mode -n 3 --run-dir "$work/$run" >$run.log 2>&1 &
     pid=$!
-    wait_for 30 [ -e $run/config.yaml ] || fail "$run: no folder"
-    sleep 0.1
+    wait_for 30 pgrep -x -P $pid reverie-janitor >janitor || fail "$run: no janitor" # it hears signals before it has one
     kill -USR1 $pid
     ended 75 "as asked" "$run"
     resume "$run" 2
@@ -117,7 +116,7 @@ same "$run" pipelined/whole
 
 # one run, one trainer
 run=pipelined/busy
-start "$run" 2
+start "$run" 2 schedule.total_steps=1000000
 code=0
 "$REVERIE" train --resume $run -n 1 checkpoint.keep=7 >busy.log 2>&1 || code=$?
 [ $code = 73 ] || fail "busy: exit code $code"
