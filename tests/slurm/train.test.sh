@@ -10,8 +10,10 @@ set -eu
 }
 cluster=$SOURCE/tests/slurm/cluster.sh
 tiny=$SOURCE/tests/mpi/tiny.yaml
-# long enough to be stopped on the way
-what=("$tiny" schedule.total_steps=5000)
+what=("$tiny" schedule.total_steps=2000)
+# long enough to be stopped on the way, on any machine: 1 ms a step
+paced=("$tiny" "env.name=$BUILD/tests/plugins/slow.so" env.arguments=1 env.count=1 schedule.total_steps=3500 eval.episodes=1
+    eval.every_steps=1000)
 # as long as it takes Slurm to look at a time limit, without work for the machine: 25 ms a step
 slow=("$tiny" "env.name=$BUILD/tests/plugins/slow.so" env.arguments=25 env.count=1 schedule.total_steps=2000 eval.episodes=1
     eval.every_steps=1000 checkpoint.every_ticks=2)
@@ -85,6 +87,11 @@ job=$(REVERIE_LAUNCH=srun submit srun -N 2 -n 3)
 wait_for "$job" 300
 same_as_alone srun
 
+what=("${paced[@]}")
+"$REVERIE" train "${what[@]}" --run-dir runs/paced -n 1 >paced.log 2>&1 ||
+    fail "the paced run of one rank: $(tail -n 5 paced.log)"
+"$REVERIE" hash runs/paced >paced.hash
+
 rows_of() { # NAME
     if [ -e "runs/$1/progress.csv" ]; then wc -l <"runs/$1/progress.csv"; else echo 0; fi
 }
@@ -110,7 +117,7 @@ wait_for_rows requeued 3
 scancel -b --signal=USR1 "$job"
 wait_for "$job" 300
 restarted "$job" 1
-same_as_alone requeued
+same_as_alone requeued paced
 
 # a job of a partition that goes first
 job=$(submit preempted -N 2 -n 4)
@@ -120,7 +127,7 @@ wait_for "$high" 120
 wait_for "$job" 300
 restarted "$job" 1
 grep -q "asked to stop" "reverie-$job.out" || fail "job $job was not asked: $(cat "reverie-$job.out")"
-same_as_alone preempted
+same_as_alone preempted paced
 
 # a lost node: Slurm sends the job back to the queue by itself
 job=$(submit node -N 2 -n 4)
@@ -130,7 +137,7 @@ sleep 1
 scontrol update NodeName=n2 State=RESUME 2>/dev/null || true # it may have come back by itself
 wait_for "$job" 300
 restarted "$job" 1
-same_as_alone node
+same_as_alone node paced
 
 # Open MPI's daemon on a node: inside the job, the supervisor starts again
 job=$(submit daemon -N 2 -n 4)
@@ -144,14 +151,14 @@ done
 wait_for "$job" 300
 restarted "$job" 0
 grep -q "starting again from step" "reverie-$job.out" || fail "job $job: $(cat "reverie-$job.out")"
-same_as_alone daemon
+same_as_alone daemon paced
 
 # Slurm's daemon of the step: Open MPI's goes on without it
 job=$(submit step -N 2 -n 4)
 wait_for_rows step 3
 pkill -9 -f "^slurmstepd: \[$job.0\]" || fail "job $job has no step"
 wait_for "$job" 300
-same_as_alone step
+same_as_alone step paced
 
 # a rank of srun, which nobody supervises
 job=$(REVERIE_LAUNCH=srun submit rank -N 2 -n 3)
@@ -163,7 +170,7 @@ done | sed -n '1s|/proc/\(.*\)/comm|\1|p')
 kill -9 "$rank"
 wait_for "$job" 300
 restarted "$job" 1
-same_as_alone rank
+same_as_alone rank paced
 
 # the time limit: a minute, and the signal comes when Slurm looks next, which it does every 30 s
 limited=$(what=("${slow[@]}"); submit limited -N 2 -n 3 -t 1 --signal=B:USR1@50)
