@@ -97,12 +97,12 @@ whole silent 20000
 "$REVERIE" hash silent | diff alone.hash - || fail "feed.publish changes the result"
 
 # an address that is taken: an error that names it, at once
-start taken 60000
+start taken 120000
 address=$(python3 -c 'import json; print(json.load(open("taken/feed.json"))["publish"])')
 code=0
 "$REVERIE" train "$tiny" -n 2 "feed.publish=$address" --run-dir second >out 2>err || code=$?
 [ $code = 71 ] || fail "feed.publish=$address: exit code $code"
 [ "$(wc -l <err)" = 1 ] || fail "feed.publish=$address: $(cat err)"
 grep -qF "cannot bind $address: Address already in use" err || fail "feed.publish=$address: $(cat err)"
-whole taken 60000
+whole taken 120000
 finish
