@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DEFAULT_EVERY_S = 3, MOST_EVERY_S = 3600, TOKEN_BYTES = 16, LOOK_MS = 100, DYING_MS = 1000 };
+enum { DEFAULT_EVERY_S = 3, MOST_EVERY_S = 3600, TOKEN_BYTES = 16, LOOK_MS = 100 };
 
 struct rv_lease {
     char path[RV_PATH];
@@ -231,8 +231,7 @@ static rv_status wait_for_death(const char *run_dir, const char *path, const rv_
     rv_lease_record holder;
     RV_CHECK(n >= 0, RV_E_IO, "cannot read '%s': %s", path, strerror(errno));
     verdict v = rv_lease_parse(path, text, (size_t)n, &holder) == RV_OK ? judge(&holder, own) : UNKNOWN;
-    /* one that was killed is still seen for a moment, while its memory is freed */
-    for (int ms = 0; v == ALIVE && ms < DYING_MS; ms += LOOK_MS) {
+    for (int ms = 0; v == ALIVE && ms < RV_LEASE_DYING_MS; ms += LOOK_MS) {
         pause_to_look();
         v = judge(&holder, own);
     }

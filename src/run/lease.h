@@ -7,16 +7,18 @@
  *
  * - It is made by O_EXCL, so only one of two that come at once has it.
  * - Its holder is dead when its process is gone, if it lived where we can see that (same boot, same space of process
- *   numbers); else when the file stays as it is for RV_LEASE_MISSED renewals by our clock: nobody's wall clock matters.
+ *   numbers); one that was killed has RV_LEASE_DYING_MS for that, since it is still there while its memory is freed.
+ *   Elsewhere it is dead when the file stays as it is for RV_LEASE_MISSED renewals by our clock: nobody's wall clock
+ *   matters.
  * - Taking over replaces the file; the old holder, if it was only slow, finds another token in it at its next renewal,
  *   or when it asks rv_lease_hold, and must not write any more. A renewal that comes late writes into a file that has
- * no name any more, and so harms nobody. What remains: a holder that was stopped for long writes until it looks, which
- * is one renewal at most.
+ *   no name any more, and so harms nobody. What remains: a holder that was stopped for long writes until it looks,
+ *   which is one renewal at most.
  */
 #pragma once
 #include "base/file.h"
 
-enum { RV_LEASE_BYTES = 512, RV_LEASE_TEXT = 72, RV_LEASE_MISSED = 4 };
+enum { RV_LEASE_BYTES = 512, RV_LEASE_TEXT = 72, RV_LEASE_MISSED = 4, RV_LEASE_DYING_MS = 1000 };
 
 typedef struct rv_lease_record {
     char token[RV_LEASE_TEXT]; /* of this holding, random */

@@ -15,8 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const double dying_s = 1;
-
 rv_status rv_run_dir_next(const char *config_path, char out[RV_PATH])
 {
     enum { MOST = 100000 };
@@ -100,6 +98,7 @@ rv_status rv_run_dir_keeps(const char *run_dir, int n_overrides, char *const *ov
 
 rv_status rv_run_dir_lock(const char *run_dir, int *out)
 {
+    enum { LOOK_MS = 50 };
     char path[RV_PATH];
     RV_TRY(rv_path_join(run_dir, "metrics.jsonl", path));
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -107,8 +106,8 @@ rv_status rv_run_dir_lock(const char *run_dir, int *out)
     /* a process that was killed has its lock until its last thread is gone; a file system without locks is no reason to
      * refuse */
     bool is_held = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    for (double until = rv_clock_now() + dying_s; is_held && rv_clock_now() < until;) {
-        rv_clock_sleep(0.05);
+    for (int ms = 0; is_held && ms < RV_LEASE_DYING_MS; ms += LOOK_MS) {
+        rv_clock_sleep(1e-3 * LOOK_MS);
         is_held = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     }
     if (is_held) {

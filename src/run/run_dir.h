@@ -20,7 +20,8 @@ rv_status rv_run_dir_config(const char *run_dir, int n_overrides, char *const *o
 rv_status rv_run_dir_keeps(const char *run_dir, int n_overrides, char *const *overrides);
 
 /** Be the one process that writes to the run, until *out is closed or this process ends, however it ends.
- * @param[out] out a file descriptor (of metrics.jsonl) @return RV_OK; RV_E_EXISTS when another process is; RV_E_IO */
+ * @param[out] out a file descriptor (of metrics.jsonl) @return RV_OK; RV_E_EXISTS when another process
+ * is, and has not died within RV_LEASE_DYING_MS; RV_E_IO */
 rv_status rv_run_dir_lock(const char *run_dir, int *out);
 
 /** Write config.yaml again, for a run that goes on with other run-time settings. */

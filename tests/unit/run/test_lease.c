@@ -87,8 +87,7 @@ static void test_take_renew_release(void)
     RV_TEST_OK(rv_folder_remove(folder));
 }
 
-/* the holder is another process of this machine: refused when it has lived for a second, taken at once when it is dead
- */
+/* the holder is another process of this machine: refused while it lives, taken at once when it was killed */
 static void test_two_processes(void)
 {
     char folder[64];
